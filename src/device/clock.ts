@@ -18,8 +18,8 @@ interface Entry extends Timer {
 }
 
 /**
- * The clock of one machine. While a hart executes, `now` is that hart's own time; between slices it is the
- * machine's. Deadlines fire in order of time, and of creation where times are equal, so runs repeat exactly.
+ * The clock of one machine. `now` is the time of whoever acts: of the hart that executes, or of the deadline that
+ * fires; harts may run ahead of each other by a quantum, so it can step back between actors. Deadlines fire in order of time, and of creation where times are equal, so runs repeat exactly.
  */
 export class Clock {
   /** Cycles since reset. */
@@ -51,12 +51,12 @@ export class Clock {
   advance(cycle: number): void {
     while (this.next <= cycle) {
       const due = this.#timers.reduce((first, t) => (t.deadline < first.deadline ? t : first));
-      this.now = Math.max(this.now, due.deadline);
+      this.now = due.deadline;
       due.deadline = Infinity;
       this.#refresh();
       due.action();
     }
-    this.now = Math.max(this.now, cycle);
+    this.now = cycle;
   }
 
   /** Pending deadlines by timer name, relative to now. */

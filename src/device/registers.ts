@@ -43,8 +43,10 @@ export function registerMap<Name extends string>(map: RegisterMap<Name>): Regist
       for (let b = 0; b < bytes; b++) {
         const at = register.offset + i * stride + b;
         const other = owner.get(at);
-        if (other !== undefined) throw new Error(`${map.name}: ${name} and ${other} overlap at ${hex(at, 2)}`);
-        if (at >= map.size) throw new Error(`${map.name}: ${name} lies outside the window of ${map.size} bytes`);
+        if (other !== undefined)
+          throw new Error(`${map.name}: ${name} and ${other} overlap at ${hex(at, 2)}`);
+        if (at >= map.size)
+          throw new Error(`${map.name}: ${name} lies outside the window of ${map.size} bytes`);
         owner.set(at, name);
       }
     }
@@ -78,7 +80,10 @@ export class RegisterPort<Name extends string> {
       const register = map.registers[name];
       const { count = 1, bytes = 4, access } = register;
       const behaviour = behaviours[name];
-      if (access.includes('r') !== (behaviour.read !== undefined) || access.includes('w') !== (behaviour.write !== undefined)) {
+      if (
+        access.includes('r') !== (behaviour.read !== undefined) ||
+        access.includes('w') !== (behaviour.write !== undefined)
+      ) {
         throw new Error(`${map.name}.${name} is declared '${access}' but behaves otherwise`);
       }
       for (let index = 0; index < count; index++) {
@@ -116,7 +121,8 @@ export class RegisterPort<Name extends string> {
   #slot(offset: number, bytes: number): Slot {
     const slot = this.#slots.get(offset);
     if (!slot) throw this.#refuse(offset, 'there is no register at this offset');
-    if (slot.bytes !== bytes) throw this.#refuse(offset, `register ${slot.name} takes accesses of ${slot.bytes} bytes, not ${bytes}`);
+    if (slot.bytes !== bytes)
+      throw this.#refuse(offset, `register ${slot.name} takes accesses of ${slot.bytes} bytes, not ${bytes}`);
     return slot;
   }
 

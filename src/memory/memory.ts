@@ -36,7 +36,10 @@ export class Memory {
       return window;
     });
     this.#scratchBytes = scratchBytes;
-    this.wasm = new WebAssembly.Memory({ initial: Math.ceil(offset / PAGE), maximum: Math.ceil(offset / PAGE) });
+    this.wasm = new WebAssembly.Memory({
+      initial: Math.ceil(offset / PAGE),
+      maximum: Math.ceil(offset / PAGE),
+    });
     const buffer = this.wasm.buffer;
     this.u8 = new Uint8Array(buffer);
     this.i8 = new Int8Array(buffer);
@@ -50,7 +53,8 @@ export class Memory {
   reserve(bytes: number): number {
     const at = this.#scratchUsed;
     this.#scratchUsed += (bytes + 63) & ~63;
-    if (this.#scratchUsed > this.#scratchBytes) throw new Error(`scratch memory exhausted: ${this.#scratchUsed} bytes`);
+    if (this.#scratchUsed > this.#scratchBytes)
+      throw new Error(`scratch memory exhausted: ${this.#scratchUsed} bytes`);
     return at;
   }
 

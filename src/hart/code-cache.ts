@@ -1,0 +1,126 @@
+/** Pre-decoded instructions: two words for each halfword of a code page, filled at first execution, cleared by stores. */
+import { decoderOf } from '../isa/disassemble.ts';
+import { instructionBytes, type Decoded } from '../isa/decode.ts';
+import type { Insn } from '../isa/insn.ts';
+import type { Isa } from '../isa/isa.ts';
+import type { Bus } from '../memory/bus.ts';
+
+/**
+ * First word of a slot, low bit first: operation 10 bits, rd 6, rs1 5, rs2 5, length in bytes 3. The second word is
+ * the immediate. An rd of 0 is stored as 32, a register nobody reads, so that writing needs no test.
+ */
+export const slot = {
+  operation: 0x3ff,
+  rd: 10,
+  rs1: 16,
+  rs2: 21,
+  bytes: 26,
+} as const;
+
+/** Operations below this number are not instructions. */
+export const UNDECODED = 0;
+export const ILLEGAL = 1;
+export const FIRST_OPERATION = 8;
+
+const PAGE = 4096;
+const SINK = 32;
+
+/** Which slot word an operand field travels in. */
+export type Place = 'rd' | 'rs1' | 'rs2' | 'imm';
+
+/** Where a field's value is found in a slot: five-bit fields keep their register position, all else is the immediate. */
+export function placeOf(insn: Insn, name: string): Place {
+  const field = insn.pattern.fields.find((f) => f.name === name);
+  if (!field) throw new Error(`${insn.name} has no operand '${name}'`);
+  const [piece] = field.pieces;
+  if (field.pieces.length === 1 && piece.width === 5 && !field.signed) {
+    if (piece.wordBit === 7) return 'rd';
+    if (piece.wordBit === 15) return 'rs1';
+    if (piece.wordBit === 20) return 'rs2';
+  }
+  return 'imm';
+}
+
+/** Fields that carry hints only and are not kept. */
+const DROPPED = new Set(['aq', 'rl', 'fm', 'pred', 'succ', 'uimm']);
+
+/** Decoded pages of one instruction set, shared by all harts that have it. */
+export class CodeCache {
+  readonly isa: Isa;
+  readonly #bus: Bus;
+  readonly #pages = new Map<number, Int32Array>();
+  readonly #operations: Map<string, number>;
+
+  constructor(isa: Isa, bus: Bus) {
+    this.isa = isa;
+    this.#bus = bus;
+    this.#operations = new Map(isa.insns.map((insn, i) => [insn.name, FIRST_OPERATION + i]));
+    bus.onCodeStore((address, bytes) => this.invalidate(address, bytes));
+  }
+
+  /** The slots of the page holding `pc`, index = byte offset; undefined where nothing can be fetched. */
+  page(pc: number): Int32Array | undefined {
+    const number = pc >>> 12;
+    const known = this.#pages.get(number);
+    if (known) return known;
+    if (!this.#bus.reachable(number * PAGE, PAGE)) return undefined;
+    const slots = new Int32Array(PAGE);
+    this.#pages.set(number, slots);
+    this.#bus.markCode(number * PAGE);
+    return slots;
+  }
+
+  /** Decodes the instruction at `pc` into its slot; false where its second half cannot be fetched. */
+  decode(pc: number): boolean {
+    const slots = this.page(pc);
+    if (!slots) return false;
+    const word = this.fetch(pc);
+    if (word === undefined) return false;
+    const at = pc & (PAGE - 1);
+    const decoded = decoderOf(this.isa).decode(word);
+    if (!decoded) {
+      slots[at] = ILLEGAL | (instructionBytes(word) << slot.bytes);
+      slots[at + 1] = word;
+      return true;
+    }
+    this.#fill(slots, at, decoded);
+    return true;
+  }
+
+  /** The instruction word at `pc` (16 bits for a compressed one), undefined where it cannot be fetched whole. */
+  fetch(pc: number): number | undefined {
+    if (!this.#bus.reachable(pc, 2)) return undefined;
+    const low = this.#bus.peek(pc, 2);
+    if (instructionBytes(low) === 2) return low;
+    if (!this.#bus.reachable(pc + 2, 2)) return undefined;
+    if (((pc + 2) & (PAGE - 1)) === 0) this.page(pc + 2); // a store to the second half must be seen too
+    return low | (this.#bus.peek(pc + 2, 2) << 16);
+  }
+
+  /** Forgets what was decoded from the bytes, the instruction reaching into them from before included. */
+  invalidate(address: number, bytes: number): void {
+    const first = (address - 2) & ~1;
+    const last = address + bytes - 1;
+    for (let page = first >>> 12; page <= last >>> 12; page++) {
+      const slots = this.#pages.get(page);
+      if (!slots) continue;
+      const from = Math.max(first - page * PAGE, 0);
+      slots.fill(UNDECODED, from, Math.min(last - page * PAGE + 1, PAGE));
+    }
+  }
+
+  #fill(slots: Int32Array, at: number, { insn, bytes, operands }: Decoded): void {
+    const places: Record<Place, number> = { rd: 0, rs1: 0, rs2: 0, imm: 0 };
+    for (const field of insn.pattern.fields) {
+      if (!DROPPED.has(field.name)) places[placeOf(insn, field.name)] = operands[field.name] ?? 0;
+    }
+    if ('rd' in operands && places.rd === 0) places.rd = SINK;
+    slots[at] =
+      this.#operations.get(insn.name)! |
+      (places.rd << slot.rd) |
+      (places.rs1 << slot.rs1) |
+      (places.rs2 << slot.rs2) |
+      (bytes << slot.bytes);
+    slots[at + 1] = places.imm;
+  }
+}

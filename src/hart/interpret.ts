@@ -1,0 +1,249 @@
+/** The interpreter: JavaScript source generated from the instruction definitions, one `case` for each. */
+import type { Amo, Binary, Insn, RegisterField, Semantics, SystemEvent } from '../isa/insn.ts';
+import type { Isa } from '../isa/isa.ts';
+import type { Bus } from '../memory/bus.ts';
+import { FIRST_OPERATION, ILLEGAL, placeOf, slot, UNDECODED, type CodeCache } from './code-cache.ts';
+import type { Hart } from './hart.ts';
+
+/** Runs a hart until its budget `left` is used up, it yields, or it throws TRAP or STALL; pc and left are then stored. */
+export type Engine = (hart: Hart) => void;
+
+const register: Record<'rd' | 'rs1' | 'rs2', string> = {
+  rd: `(w >>> ${slot.rd}) & 31`,
+  rs1: `(w >>> ${slot.rs1}) & 31`,
+  rs2: `(w >>> ${slot.rs2}) & 31`,
+};
+const placeOfRegister = { rd: 'rd', rs1: 'rs1', rs2: 'rs2', rs3: 'rd' } as const;
+
+const binary: Record<Binary, (a: string, b: string) => string> = {
+  add: (a, b) => `(${a} + ${b} | 0)`,
+  sub: (a, b) => `(${a} - ${b} | 0)`,
+  and: (a, b) => `(${a} & ${b})`,
+  or: (a, b) => `(${a} | ${b})`,
+  xor: (a, b) => `(${a} ^ ${b})`,
+  shl: (a, b) => `(${a} << ${b})`,
+  shr: (a, b) => `(${a} >>> ${b} | 0)`,
+  sar: (a, b) => `(${a} >> ${b})`,
+  eq: (a, b) => `(${a} === ${b} ? 1 : 0)`,
+  ne: (a, b) => `(${a} !== ${b} ? 1 : 0)`,
+  lt: (a, b) => `(${a} < ${b} ? 1 : 0)`,
+  ltu: (a, b) => `(${a} >>> 0 < ${b} >>> 0 ? 1 : 0)`,
+  ge: (a, b) => `(${a} >= ${b} ? 1 : 0)`,
+  geu: (a, b) => `(${a} >>> 0 >= ${b} >>> 0 ? 1 : 0)`,
+  mul: (a, b) => `Math.imul(${a}, ${b})`,
+  mulh: (a, b) => `mulh(${a}, ${b})`,
+  mulhsu: (a, b) => `mulhsu(${a}, ${b})`,
+  mulhu: (a, b) => `mulhu(${a}, ${b})`,
+  div: (a, b) => `div(${a}, ${b})`,
+  divu: (a, b) => `divu(${a}, ${b})`,
+  rem: (a, b) => `rem(${a}, ${b})`,
+  remu: (a, b) => `remu(${a}, ${b})`,
+};
+
+/** Helpers in scope of the generated function. 16-bit halves keep the products of mulhu exact in a double. */
+const helpers = `
+const mulhu = (a, b) => {
+  const al = a & 0xffff, ah = a >>> 16, bl = b & 0xffff, bh = b >>> 16;
+  const middle = ah * bl + ((al * bl) >>> 16);
+  return (ah * bh + Math.floor(middle / 65536) + Math.floor(((middle & 0xffff) + al * bh) / 65536)) | 0;
+};
+const mulh = (a, b) => (mulhu(a, b) - (a < 0 ? b : 0) - (b < 0 ? a : 0)) | 0;
+const mulhsu = (a, b) => (mulhu(a, b) - (a < 0 ? b : 0)) | 0;
+const div = (a, b) => (b === 0 ? -1 : (a / b) | 0);
+const divu = (a, b) => (b === 0 ? -1 : ((a >>> 0) / (b >>> 0)) | 0);
+const rem = (a, b) => (b === 0 ? a : a % b | 0);
+const remu = (a, b) => (b === 0 ? a : (a >>> 0) % (b >>> 0) | 0);
+`;
+
+const amo: Record<Amo, (old: string, value: string) => string> = {
+  swap: (_old, value) => value,
+  add: binary.add,
+  xor: binary.xor,
+  and: binary.and,
+  or: binary.or,
+  min: (old, value) => `Math.min(${old}, ${value})`,
+  max: (old, value) => `Math.max(${old}, ${value})`,
+  minu: (old, value) => `(${old} >>> 0 < ${value} >>> 0 ? ${old} : ${value})`,
+  maxu: (old, value) => `(${old} >>> 0 > ${value} >>> 0 ? ${old} : ${value})`,
+};
+
+const views = {
+  1: { signed: 'i8', unsigned: 'u8', shift: 0 },
+  2: { signed: 'i16', unsigned: 'u16', shift: 1 },
+  4: { signed: 'i32', unsigned: 'i32', shift: 2 },
+} as const;
+
+const SPILL = 'hart.pc = pc; hart.left = left;';
+const NEXT = `(pc + (w >>> ${slot.bytes}) | 0)`;
+
+/** Writes the body of one `case`. */
+class JavaScript implements Semantics<string> {
+  readonly lines: string[] = [];
+  readonly #insn: Insn;
+  #names = 0;
+  #yields = false;
+
+  constructor(insn: Insn) {
+    this.#insn = insn;
+  }
+
+  /** The finished case, ending in the common step to the next instruction. */
+  text(): string {
+    const leave = this.#yields
+      ? `if (hart.yielding) { hart.pc = ${NEXT}; hart.left = left - 1; return; }`
+      : '';
+    return `${this.lines.join('\n')}\n${leave}\nbreak;`;
+  }
+
+  x(name: RegisterField): string {
+    return `x[${register[placeOfRegister[name]]}]`;
+  }
+  setX(name: RegisterField, value: string): void {
+    const place = placeOfRegister[name];
+    const index = place === 'rd' ? `(w >>> ${slot.rd}) & 63` : `(${register[place]}) || 32`;
+    this.lines.push(`x[${index}] = ${value};`);
+  }
+  field(name: string): string {
+    const place = placeOf(this.#insn, name);
+    return place === 'imm' ? 'code[i + 1]' : `(${register[place]})`;
+  }
+  constant(value: number): string {
+    return `(${value | 0})`;
+  }
+  pc(): string {
+    return 'pc';
+  }
+  nextPc(): string {
+    return NEXT;
+  }
+  binary(operation: Binary, a: string, b: string): string {
+    return binary[operation](a, b);
+  }
+  select(condition: string, whenTrue: string, whenFalse: string): string {
+    return `(${test(condition)} ? ${whenTrue} : ${whenFalse})`;
+  }
+  bind(value: string): string {
+    const name = this.#name();
+    this.lines.push(`const ${name} = ${value};`);
+    return name;
+  }
+  load(bytes: 1 | 2 | 4, signed: boolean, address: string): string {
+    const [a, d, v] = [this.bind(address), this.#name(), this.#name()];
+    const { shift } = views[bytes];
+    const view = views[bytes][signed ? 'signed' : 'unsigned'];
+    this.lines.push(
+      `const ${d} = loadMap[${a} >>> 12]; let ${v};`,
+      `if (${d} !== 0${aligned(bytes, a)}) ${v} = ${view}[${index(a, d, shift)}];`,
+      `else { ${SPILL} ${v} = hart.load(${a}, ${bytes}, ${signed}); left = hart.left; }`,
+    );
+    return v;
+  }
+  store(bytes: 1 | 2 | 4, address: string, value: string): void {
+    const [a, d] = [this.bind(address), this.#name()];
+    const { signed, shift } = views[bytes];
+    this.lines.push(
+      `const ${d} = storeMap[${a} >>> 12];`,
+      `if (${d} !== 0${aligned(bytes, a)}) ${signed}[${index(a, d, shift)}] = ${value};`,
+      `else { ${SPILL} hart.store(${a}, ${bytes}, ${value}); left = hart.left;`,
+      `if (hart.yielding) { hart.pc = ${NEXT}; hart.left = left - 1; return; } }`,
+    );
+  }
+  jump(target: string): void {
+    this.lines.push(`pc = ${target}; left--; continue;`);
+  }
+  branch(condition: string, target: string): void {
+    this.lines.push(`if (${test(condition)}) { pc = ${target}; left--; continue; }`);
+  }
+  loadReserved(address: string): string {
+    return this.#host(`hart.loadReserved(${address})`);
+  }
+  storeConditional(address: string, value: string): string {
+    this.#yields = true;
+    return this.#host(`hart.storeConditional(${address}, ${value})`);
+  }
+  amo(operation: Amo, address: string, value: string): string {
+    this.#yields = true;
+    const a = this.bind(address);
+    const old = this.#host(`hart.amoLoad(${a})`);
+    const operand = this.bind(value);
+    this.lines.push(`hart.amoStore(${a}, ${amo[operation](old, operand)}); left = hart.left;`);
+    return old;
+  }
+  csr(operation: 'write' | 'set' | 'clear', value: string): string {
+    this.#yields = true;
+    const writes = operation === 'write' ? 'true' : `(${register.rs1}) !== 0`;
+    return this.#host(`hart.csr(${this.field('csr')}, '${operation}', ${value}, ${writes})`);
+  }
+  system(event: SystemEvent): void {
+    if (event === 'fence' || event === 'fence.i') return; // memory is ordered and decoded code coherent already
+    this.lines.push(`${SPILL} hart.system('${event}'); return;`);
+  }
+
+  /** A call that may read time, trap, or change the budget. */
+  #host(call: string): string {
+    const name = this.#name();
+    this.lines.push(`${SPILL} const ${name} = ${call}; left = hart.left;`);
+    return name;
+  }
+  #name(): string {
+    return `t${this.#names++}`;
+  }
+}
+
+/** A comparison as a plain condition, without the detour over 1 and 0. */
+const test = (condition: string): string =>
+  /^\(.* \? 1 : 0\)$/.test(condition) ? condition.slice(1, -' ? 1 : 0)'.length) : `${condition} !== 0`;
+
+const aligned = (bytes: number, address: string): string =>
+  bytes === 1 ? '' : ` && (${address} & ${bytes - 1}) === 0`;
+
+const index = (address: string, delta: string, shift: number): string =>
+  shift === 0 ? `${address} + ${delta} | 0` : `(${address} + ${delta}) >> ${shift}`;
+
+/** JavaScript statements of one instruction, for the engine and for the manual. */
+export function javascriptOf(insn: Insn): string {
+  const body = new JavaScript(insn);
+  insn.semantics(body);
+  return body.text();
+}
+
+/** Generates the interpreter of an instruction set over one bus. */
+export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache): Engine {
+  const cases = isa.insns.map(
+    (insn, i) => `case ${FIRST_OPERATION + i}: { // ${insn.name}\n${javascriptOf(insn)}\n}`,
+  );
+  const source = `'use strict';
+${helpers}
+const { u8, i8, u16, i16, i32 } = memory;
+return function interpret(hart) {
+  const x = hart.x, loadMap = hart.loadMap, storeMap = hart.storeMap;
+  let pc = hart.pc, left = hart.left, base = (pc ^ 4096) & ~4095, code; // a wrong page: the first step looks it up
+  hart.yielding = false;
+  for (;;) {
+    if (left <= 0) { ${SPILL} return; }
+    const i = pc - base;
+    if (i >>> 0 > 4095) {
+      base = pc & ~4095;
+      code = cache.page(pc);
+      if (code === undefined) { ${SPILL} hart.fetchFault(); }
+      continue;
+    }
+    const w = code[i];
+    switch (w & ${slot.operation}) {
+      case ${UNDECODED}:
+        ${SPILL}
+        if (!cache.decode(pc)) hart.fetchFault();
+        continue;
+      case ${ILLEGAL}:
+        ${SPILL}
+        hart.illegalInstruction(code[i + 1]);
+        break;
+${cases.join('\n')}
+    }
+    pc = ${NEXT};
+    left--;
+  }
+};`;
+  const make = new Function('memory', 'cache', source) as (memory: Bus['memory'], cache: CodeCache) => Engine;
+  return make(bus.memory, cache);
+}

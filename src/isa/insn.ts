@@ -1,0 +1,126 @@
+/** The vocabulary in which every instruction is defined once: bits, text, timing class and meaning together. */
+import { parsePattern, type Pattern } from './pattern.ts';
+
+/** Operand fields that select a register. */
+export type RegisterField = 'rd' | 'rs1' | 'rs2' | 'rs3';
+
+/** Two-operand integer operations on 32-bit values; shifts use the low five bits of the second operand. */
+export type Binary =
+  | 'add'
+  | 'sub'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'shl'
+  | 'shr'
+  | 'sar'
+  | 'eq'
+  | 'ne'
+  | 'lt'
+  | 'ltu'
+  | 'ge'
+  | 'geu'
+  | 'mul'
+  | 'mulh'
+  | 'mulhsu'
+  | 'mulhu'
+  | 'div'
+  | 'divu'
+  | 'rem'
+  | 'remu';
+
+export type Amo = 'swap' | 'add' | 'xor' | 'and' | 'or' | 'min' | 'max' | 'minu' | 'maxu';
+
+/** Events outside the register file and memory; the instruction ends with them. */
+export type SystemEvent = 'ecall' | 'ebreak' | 'mret' | 'wfi' | 'fence' | 'fence.i';
+
+/**
+ * What a definition may say. `V` is a 32-bit value in the making: a JavaScript expression for the interpreter, a
+ * list of opcodes for a translator. Division and remainder follow the M extension (by zero: −1 and the dividend;
+ * overflow: the dividend and 0). Operands are evaluated where they are used; `bind` evaluates at once.
+ */
+export interface Semantics<V> {
+  x(register: RegisterField): V;
+  setX(register: RegisterField, value: V): void;
+  /** The value of an operand field that is not a register: `imm`, `shamt`, `uimm`. */
+  field(name: string): V;
+  constant(value: number): V;
+  pc(): V;
+  /** Address of the following instruction: pc + 2 or pc + 4. */
+  nextPc(): V;
+  binary(operation: Binary, a: V, b: V): V;
+  select(condition: V, whenTrue: V, whenFalse: V): V;
+  /** Evaluates `value` now and names it, so that later writes cannot change it. */
+  bind(value: V): V;
+  load(bytes: 1 | 2 | 4, signed: boolean, address: V): V;
+  store(bytes: 1 | 2 | 4, address: V, value: V): void;
+  /** Continues at `target` instead of the following instruction. */
+  jump(target: V): void;
+  branch(condition: V, target: V): void;
+  loadReserved(address: V): V;
+  /** 0 when stored, 1 when the reservation was lost. */
+  storeConditional(address: V, value: V): V;
+  /** The old memory word; the new one is operation(old, value). */
+  amo(operation: Amo, address: V, value: V): V;
+  /** Reads the CSR in field `csr` and writes, sets or clears bits of it; set and clear with field `rs1` = 0 do not write. */
+  csr(operation: 'write' | 'set' | 'clear', value: V): V;
+  system(event: SystemEvent): void;
+}
+
+/** Latency classes; the timing model gives each its cycles per core. */
+export type TimingClass =
+  'alu' | 'mul' | 'mulh' | 'div' | 'load' | 'store' | 'amo' | 'branch' | 'jump' | 'csr' | 'system';
+
+/** An instruction with a meaning of its own. */
+export interface Insn {
+  readonly name: string;
+  readonly pattern: Pattern;
+  /** Operand order and punctuation of the assembler: `rd, imm(rs1)`. */
+  readonly syntax: string;
+  readonly timing: TimingClass;
+  /** The meaning, said in the vocabulary of one back end. */
+  readonly semantics: <V>(e: Semantics<V>) => void;
+}
+
+/** A short form that means exactly a long one with some operands fixed. */
+export interface Expansion {
+  readonly name: string;
+  readonly pattern: Pattern;
+  readonly syntax: string;
+  /** Name of the instruction it stands for. */
+  readonly long: string;
+  /** Operands of the long form that the short encoding does not carry. */
+  readonly fixed: Readonly<Record<string, number>>;
+}
+
+/** A set of instructions that the ISA string selects by one name. */
+export interface Extension {
+  readonly name: string;
+  readonly title: string;
+  /** The document the definitions follow. */
+  readonly source: string;
+  readonly insns: readonly Insn[];
+  readonly expansions: readonly Expansion[];
+}
+
+/** Defines one instruction. */
+export function insn(
+  name: string,
+  pattern: string,
+  syntax: string,
+  timing: TimingClass,
+  semantics: <V>(e: Semantics<V>) => void,
+): Insn {
+  return { name, pattern: parsePattern(pattern), syntax, timing, semantics };
+}
+
+/** Defines a compressed form by the instruction it expands to; operands of equal name carry over. */
+export function expansion(
+  name: string,
+  pattern: string,
+  syntax: string,
+  long: string,
+  fixed: Readonly<Record<string, number>> = {},
+): Expansion {
+  return { name, pattern: parsePattern(pattern), syntax, long, fixed };
+}

@@ -1,0 +1,80 @@
+/** ISA strings such as `rv32imac_zicsr_zifencei`, and the instruction set each selects. */
+import { UsageError } from '../errors.ts';
+import type { Expansion, Extension, Insn } from './insn.ts';
+import { overlap } from './pattern.ts';
+import { rv32a } from './rv32a.ts';
+import { rv32c } from './rv32c.ts';
+import { rv32i, zifencei } from './rv32i.ts';
+import { rv32m } from './rv32m.ts';
+import { zicntr, zicsr } from './zicsr.ts';
+
+/** Every extension octet knows, in canonical order of the ISA string. */
+export const extensions: readonly Extension[] = [rv32i, rv32m, rv32a, rv32c, zicntr, zicsr, zifencei];
+
+/** The instruction set of a hart. */
+export interface Isa {
+  /** Canonical string: `rv32imac_zicntr_zicsr_zifencei`. */
+  readonly name: string;
+  readonly extensions: readonly Extension[];
+  readonly insns: readonly Insn[];
+  readonly expansions: readonly Expansion[];
+  has(extension: string): boolean;
+}
+
+const SINGLE = /^rv32([a-z]+)$/;
+
+/** The extension names of an ISA string, single letters split; `g` stands for `imafd_zicsr_zifencei` and is refused. */
+function names(text: string): string[] {
+  const [base, ...long] = text.toLowerCase().split('_');
+  const single = SINGLE.exec(base);
+  if (!single)
+    throw new UsageError(`ISA '${text}' does not start with rv32i, such as rv32imac_zicsr_zifencei`);
+  return [...single[1], ...long.filter((name) => name !== '')];
+}
+
+/**
+ * Parses an ISA string.
+ * @throws UsageError naming an unknown extension or two extensions whose encodings collide
+ */
+export function parseIsa(text: string): Isa {
+  const wanted = new Set(names(text));
+  for (const name of wanted) {
+    if (!extensions.some((x) => x.name === name)) {
+      throw new UsageError(
+        `ISA '${text}': unknown extension '${name}'; octet knows ${extensions.map((x) => x.name).join(', ')}`,
+      );
+    }
+  }
+  if (!wanted.has('i')) throw new UsageError(`ISA '${text}' lacks the base 'i'`);
+  const chosen = extensions.filter((x) => wanted.has(x.name));
+  const insns = chosen.flatMap((x) => x.insns);
+  const expansions = chosen.flatMap((x) => x.expansions);
+  const collision = findOverlap([...insns, ...expansions]);
+  if (collision) {
+    const [a, b] = collision;
+    throw new UsageError(
+      `ISA '${text}': the encodings of ${a.name} and ${b.name} collide; choose one of the two extensions`,
+    );
+  }
+  const letters = chosen.filter((x) => x.name.length === 1).map((x) => x.name);
+  const long = chosen.filter((x) => x.name.length > 1).map((x) => x.name);
+  return {
+    name: [`rv32${letters.join('')}`, ...long].join('_'),
+    extensions: chosen,
+    insns,
+    expansions,
+    has: (name) => wanted.has(name),
+  };
+}
+
+/** The first two forms that share an instruction word, or undefined: the proof that a set decodes without doubt. */
+export function findOverlap<T extends { readonly pattern: Insn['pattern'] }>(
+  forms: readonly T[],
+): [T, T] | undefined {
+  for (const [i, a] of forms.entries()) {
+    for (const b of forms.slice(i + 1)) {
+      if (overlap(a.pattern, b.pattern)) return [a, b];
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,150 @@
+/** Encoding patterns: the bit layout of an instruction as the manuals draw it, most significant bit first. */
+
+/** One run of word bits that carries bits of an operand. */
+export interface Piece {
+  /** Lowest bit of the run in the instruction word. */
+  readonly wordBit: number;
+  readonly width: number;
+  /** Bit of the operand's value that `wordBit` carries. */
+  readonly valueBit: number;
+}
+
+/** An operand of an encoding and how its value is gathered from the word. */
+export interface Field {
+  readonly name: string;
+  readonly pieces: readonly Piece[];
+  readonly signed: boolean;
+  /** Number of significant bits of the value. */
+  readonly bits: number;
+  /** Added to the gathered value: 8 for the three-bit register fields of compressed instructions. */
+  readonly bias: number;
+  /** Values that this encoding excludes (they belong to another instruction, or are reserved). */
+  readonly excluded: readonly number[];
+}
+
+export interface Pattern {
+  readonly text: string;
+  /** 2 or 4. */
+  readonly bytes: 2 | 4;
+  readonly mask: number;
+  readonly match: number;
+  readonly fields: readonly Field[];
+}
+
+const REGISTER = /^(rd|rs1|rs2|rs3)('?)$/;
+const SCATTERED = /^([a-z]\w*)\[([\d:|]+)\]$/;
+/** Fields whose sign is extended; every other immediate is unsigned. */
+const SIGNED = new Set(['imm']);
+
+interface Draft {
+  pieces: Piece[];
+  bias: number;
+}
+
+/**
+ * Parses a pattern such as `imm[11:0] rs1 010 rd 0000011`.
+ *
+ * Tokens, most significant first: binary digits; `rd rs1 rs2 rs3` (five bits) or with a prime (three bits, x8 to
+ * x15); `name[7:6|2]` for the named bits of an immediate in word order; `aq`, `rl` (one bit). `a+b` lets one field
+ * feed two operands. A suffix `!=0` or `!=0,2` excludes values, tested on the whole operand.
+ */
+export function parsePattern(text: string): Pattern {
+  const drafts = new Map<string, Draft>();
+  const excluded = new Map<string, number[]>();
+  let mask = 0;
+  let match = 0;
+  const tokens = text.split(/\s+/).map((token) => {
+    const [body, values] = token.split('!=');
+    const names = body.replace(/\[.*$/, '').split('+');
+    if (values !== undefined) excluded.set(names[0].replace("'", ''), values.split(',').map(Number));
+    return body;
+  });
+  let bit = 0;
+  const take = (name: string, width: number, valueBit: number, bias: number): void => {
+    const draft = drafts.get(name) ?? { pieces: [], bias };
+    draft.pieces.push({ wordBit: bit, width, valueBit });
+    drafts.set(name, draft);
+  };
+  for (const token of tokens.toReversed()) {
+    if (/^[01]+$/.test(token)) {
+      mask |= (2 ** token.length - 1) * 2 ** bit;
+      match |= Number.parseInt(token, 2) * 2 ** bit;
+      bit += token.length;
+      continue;
+    }
+    const scattered = SCATTERED.exec(token);
+    if (scattered) {
+      for (const range of scattered[2].split('|').toReversed()) {
+        const [high, low = high] = range.split(':').map(Number);
+        take(scattered[1], high - low + 1, low, 0);
+        bit += high - low + 1;
+      }
+      continue;
+    }
+    let width = 1;
+    for (const name of token.split('+')) {
+      const register = REGISTER.exec(name);
+      width = register ? (register[2] ? 3 : 5) : 1;
+      take(register ? register[1] : name, width, 0, register?.[2] ? 8 : 0);
+    }
+    bit += width;
+  }
+  if (bit !== 16 && bit !== 32) throw new Error(`pattern '${text}' has ${bit} bits`);
+  const fields = [...drafts].map(([name, { pieces, bias }]): Field => {
+    const bits = pieces.reduce((top, p) => Math.max(top, p.valueBit + p.width), 0);
+    return { name, pieces, bias, bits, signed: SIGNED.has(name), excluded: excluded.get(name) ?? [] };
+  });
+  return { text, bytes: bit === 16 ? 2 : 4, mask: mask >>> 0, match: match >>> 0, fields };
+}
+
+/** The operand's value in `word`, sign-extended where the field is signed. */
+export function extract(field: Field, word: number): number {
+  let value = 0;
+  for (const { wordBit, width, valueBit } of field.pieces) {
+    value |= ((word >>> wordBit) & (2 ** width - 1)) << valueBit;
+  }
+  if (field.signed && field.bits < 32) value = (value << (32 - field.bits)) >> (32 - field.bits);
+  return value + field.bias;
+}
+
+/** `word` with the operand set to `value`; bits of the value that the encoding cannot hold are dropped. */
+export function insert(field: Field, word: number, value: number): number {
+  let result = word;
+  for (const { wordBit, width, valueBit } of field.pieces) {
+    const ones = 2 ** width - 1;
+    const bits = ((value - field.bias) >>> valueBit) & ones;
+    result = (result & ~(ones << wordBit)) | (bits << wordBit);
+  }
+  return result >>> 0;
+}
+
+/** Whether `word` is an instance of the pattern, exclusions included. */
+export function matches(pattern: Pattern, word: number): boolean {
+  if ((word & pattern.mask) >>> 0 !== pattern.match) return false;
+  return pattern.fields.every((f) => f.excluded.length === 0 || !f.excluded.includes(extract(f, word)));
+}
+
+/** The word bits of one operand and what they hold where the operand is `value`. */
+function bitsOf(field: Field, value: number): { mask: number; match: number } {
+  return { mask: insert(field, 0, -1 + field.bias), match: insert(field, 0, value) };
+}
+
+/**
+ * Whether some word is an instance of both patterns. Exact, except that several exclusions together might leave
+ * no word although each alone does; then it errs towards true.
+ */
+export function overlap(a: Pattern, b: Pattern): boolean {
+  if (a.bytes !== b.bytes) return false;
+  if (((a.match ^ b.match) & a.mask & b.mask) !== 0) return false;
+  const mask = (a.mask | b.mask) >>> 0;
+  const match = (a.match | b.match) >>> 0;
+  const emptied = [a, b].some((p) =>
+    p.fields.some((f) =>
+      f.excluded.some((value) => {
+        const bits = bitsOf(f, value);
+        return (bits.mask & ~mask) === 0 && ((match ^ bits.match) & bits.mask) === 0;
+      }),
+    ),
+  );
+  return !emptied;
+}

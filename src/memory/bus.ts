@@ -1,0 +1,193 @@
+/** The bus: routes accesses of harts, DMA and tools to RAM windows and devices, page by page (4 KiB). */
+import { BusError, hex } from '../errors.ts';
+import type { Device } from '../device/device.ts';
+import type { Memory, RamWindow } from './memory.ts';
+
+const PAGE_BITS = 12;
+const PAGES = 1 << (32 - PAGE_BITS);
+
+/** A device's place in the address space. */
+export interface Mapping {
+  readonly device: Device;
+  readonly base: number;
+  readonly bytes: number;
+}
+
+/** Called after a store has touched a watched range. */
+export type StoreWatcher = (address: number, bytes: number, hart: number) => void;
+
+/** Initiator number of accesses that no hart makes: DMA, loaders, tools. */
+export const NO_HART = -1;
+
+/**
+ * Routes every access that generated code cannot do itself.
+ *
+ * `loadMap` and `storeMap` give, for each 4 KiB page of the guest, the number to add to a guest address to reach the
+ * linear memory, or 0 where the access must come through `load` and `store`: devices, unmapped space, read-only
+ * memory, pages holding decoded instructions and pages somebody watches.
+ */
+export class Bus {
+  readonly memory: Memory;
+  readonly loadMap = new Int32Array(PAGES);
+  readonly storeMap = new Int32Array(PAGES);
+  readonly mappings: Mapping[] = [];
+  readonly #code = new Set<number>();
+  readonly #watchers: { address: number; bytes: number; act: StoreWatcher }[] = [];
+  readonly #codeListeners: ((address: number, bytes: number) => void)[] = [];
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+    for (const window of memory.windows) this.#openWindow(window);
+  }
+
+  /** Puts a device at `base`; the window must not overlap RAM or another device. */
+  attach(device: Device, base: number, bytes: number): void {
+    const other = this.mappings.find((m) => base < m.base + m.bytes && m.base < base + bytes);
+    if (other) throw new Error(`${device.name} at ${hex(base)} overlaps ${other.device.name}`);
+    this.mappings.push({ device, base, bytes });
+  }
+
+  /** Loads 1, 2 or 4 bytes, zero-extended; misaligned accesses are made byte by byte in RAM. */
+  load(address: number, bytes: number, hart: number): number {
+    const window = this.memory.window(address, bytes);
+    if (window) return this.#read(window, address >>> 0, bytes);
+    const mapping = this.#mapping(address, bytes, 'load');
+    return this.#relocate(mapping, () => mapping.device.load((address >>> 0) - mapping.base, bytes, hart));
+  }
+
+  /** Stores the low 1, 2 or 4 bytes of `value`. */
+  store(address: number, bytes: number, value: number, hart: number): void {
+    const window = this.memory.window(address, bytes);
+    if (!window) {
+      const mapping = this.#mapping(address, bytes, 'store');
+      this.#relocate(mapping, () => mapping.device.store((address >>> 0) - mapping.base, bytes, value, hart));
+      return;
+    }
+    if (!window.writable) throw new BusError(address, `${window.name} is read-only`);
+    const at = (address >>> 0) - window.base + window.offset;
+    for (let i = 0; i < bytes; i++) this.memory.u8[at + i] = value >>> (8 * i);
+    this.#stored(address >>> 0, bytes, hart);
+  }
+
+  /** What a tool reads; never a side effect. Unmapped bytes are refused. */
+  peek(address: number, bytes: number, hart = 0): number {
+    const window = this.memory.window(address, bytes);
+    if (window) return this.#read(window, address >>> 0, bytes);
+    const mapping = this.#mapping(address, bytes, 'read');
+    return mapping.device.peek((address >>> 0) - mapping.base, bytes, hart);
+  }
+
+  /** A view (not a copy) of RAM bytes. */
+  bytes(address: number, bytes: number): Uint8Array {
+    const window = this.memory.window(address, bytes);
+    if (!window) throw new BusError(address, `${bytes} bytes at ${hex(address)} are not inside one memory`);
+    const at = (address >>> 0) - window.base + window.offset;
+    return this.memory.u8.subarray(at, at + bytes);
+  }
+
+  /** Writes RAM as a loader or debugger does: read-only memory included, decoded code refreshed, nobody notified. */
+  poke(address: number, data: Uint8Array): void {
+    this.bytes(address, data.length).set(data);
+    this.#refreshCode(address >>> 0, data.length);
+  }
+
+  /** Whether all of `[address, address + bytes)` lies in one RAM or ROM. */
+  reachable(address: number, bytes: number): boolean {
+    return this.memory.window(address, bytes) !== undefined;
+  }
+
+  /** Copies between memories as the DMA engine does: overlapping ranges as if through a buffer. */
+  copy(destination: number, source: number, bytes: number): void {
+    const target = this.memory.window(destination, bytes);
+    if (target && !target.writable) throw new BusError(destination, `${target.name} is read-only`);
+    this.bytes(destination, bytes).set(this.bytes(source, bytes));
+    this.#stored(destination >>> 0, bytes, NO_HART);
+  }
+
+  /** Calls `act` after each store that touches the range; returns the function that ends it. */
+  watchStores(address: number, bytes: number, act: StoreWatcher): () => void {
+    const watcher = { address: address >>> 0, bytes, act };
+    this.#watchers.push(watcher);
+    this.#refreshPages(watcher.address, bytes);
+    return () => {
+      this.#watchers.splice(this.#watchers.indexOf(watcher), 1);
+      this.#refreshPages(watcher.address, bytes);
+    };
+  }
+
+  /** Declares that decoded forms of this page exist: stores to it are reported to the code listeners. */
+  markCode(address: number): void {
+    const page = (address >>> PAGE_BITS) >>> 0;
+    if (this.#code.has(page)) return;
+    this.#code.add(page);
+    this.storeMap[page] = 0;
+  }
+
+  onCodeStore(listener: (address: number, bytes: number) => void): void {
+    this.#codeListeners.push(listener);
+  }
+
+  #openWindow(window: RamWindow): void {
+    const delta = (window.offset - window.base) | 0;
+    if (delta === 0) throw new Error(`${window.name}: guest and linear addresses coincide`);
+    this.loadMap.fill(delta, window.base >>> PAGE_BITS, (window.base + window.bytes) / 4096);
+    if (window.writable) {
+      this.storeMap.fill(delta, window.base >>> PAGE_BITS, (window.base + window.bytes) / 4096);
+    }
+  }
+
+  #read(window: RamWindow, address: number, bytes: number): number {
+    const { u8 } = this.memory;
+    const at = address - window.base + window.offset;
+    let value = 0;
+    for (let i = 0; i < bytes; i++) value |= u8[at + i] << (8 * i);
+    return value;
+  }
+
+  #mapping(address: number, bytes: number, access: string): Mapping {
+    const a = address >>> 0;
+    const mapping = this.mappings.find((m) => a >= m.base && a + bytes <= m.base + m.bytes);
+    if (!mapping) throw new BusError(a, 'nothing is mapped there');
+    if (a % bytes !== 0)
+      throw new BusError(a, `misaligned ${access} of ${bytes} bytes in ${mapping.device.name}`);
+    return mapping;
+  }
+
+  /** Devices report offsets; whoever made the access knows addresses. */
+  #relocate<T>(mapping: Mapping, access: () => T): T {
+    try {
+      return access();
+    } catch (error) {
+      if (error instanceof BusError) throw new BusError(mapping.base + error.address, error.message);
+      throw error;
+    }
+  }
+
+  #stored(address: number, bytes: number, hart: number): void {
+    this.#refreshCode(address, bytes);
+    for (const w of [...this.#watchers]) {
+      if (address < w.address + w.bytes && w.address < address + bytes) w.act(address, bytes, hart);
+    }
+  }
+
+  #refreshCode(address: number, bytes: number): void {
+    if (this.#code.size === 0) return;
+    const last = (address + bytes - 1) >>> PAGE_BITS;
+    for (let page = address >>> PAGE_BITS; page <= last; page++) {
+      if (!this.#code.has(page)) continue;
+      for (const listener of this.#codeListeners) listener(address, bytes);
+      return;
+    }
+  }
+
+  #refreshPages(address: number, bytes: number): void {
+    for (let page = address >>> PAGE_BITS; page <= (address + bytes - 1) >>> PAGE_BITS; page++) {
+      const window = this.memory.window(page * 4096, 4096);
+      const watched = this.#watchers.some(
+        (w) => w.address < (page + 1) * 4096 && page * 4096 < w.address + w.bytes,
+      );
+      this.storeMap[page] =
+        window?.writable && !watched && !this.#code.has(page) ? (window.offset - window.base) | 0 : 0;
+    }
+  }
+}
