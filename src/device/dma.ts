@@ -1,0 +1,295 @@
+/**
+ * The cluster's DMA engine: 1D and 2D transfers in order of launch (design §3; the 512-bit bus is that of the
+ * cluster in arXiv 2408.02473 §2, the transfer semantics are those of the Snitch Xdma instructions).
+ */
+import { MachineError, hex } from '../errors.ts';
+import type { Clock, Timer } from './clock.ts';
+import type { Device } from './device.ts';
+import { type Behaviour, RegisterPort, registerMap } from './registers.ts';
+
+export const dmaRegisters = registerMap({
+  name: 'DMA',
+  doc: 'Each hart has its own copy of every register: the hart that makes the access selects it.',
+  size: 0x1000,
+  registers: {
+    SRC: { offset: 0x00, access: 'rw', doc: 'Source address of the first row.' },
+    DST: { offset: 0x04, access: 'rw', doc: 'Destination address of the first row.' },
+    BYTES: { offset: 0x08, access: 'rw', doc: 'Bytes per row.' },
+    SRC_STRIDE: { offset: 0x0c, access: 'rw', doc: 'Bytes from one source row to the next, signed.' },
+    DST_STRIDE: { offset: 0x10, access: 'rw', doc: 'Bytes from one destination row to the next, signed.' },
+    ROWS: { offset: 0x14, access: 'rw', doc: 'Rows of a 2D transfer, at most 1048576.' },
+    LAUNCH_1D: {
+      offset: 0x18,
+      access: 'r',
+      doc: 'Reading queues a copy of BYTES bytes and returns its id, or DMA_QUEUE_FULL. The registers keep their values.',
+    },
+    LAUNCH_2D: {
+      offset: 0x1c,
+      access: 'r',
+      doc: 'Reading queues a copy of ROWS rows and returns its id, or DMA_QUEUE_FULL. The registers keep their values.',
+    },
+    DONE_ID: {
+      offset: 0x20,
+      access: 'r',
+      doc: 'Id of the last finished transfer of this hart; ids of one hart finish in ascending order.',
+    },
+    PENDING: { offset: 0x24, access: 'r', doc: 'Transfers of this hart that have not finished.' },
+    BUSY: { offset: 0x28, access: 'r', doc: '1 while the engine has work of any hart.' },
+  },
+});
+
+/** What LAUNCH returns when the hart's queue is full; never an id. */
+export const QUEUE_FULL = 0xffff_ffff;
+
+/** How the engine reaches memory. */
+export interface Transport {
+  /** Whether every byte of `[address, address + bytes)` can be read and written; false where it passes 2^32. */
+  reachable(address: number, bytes: number): boolean;
+  /** Moves `bytes` bytes, lowest address first. */
+  copy(destination: number, source: number, bytes: number): void;
+}
+
+/** One transfer: `rows` rows of `bytes` bytes. Addresses are unsigned, strides signed bytes. */
+export interface Transfer {
+  readonly src: number;
+  readonly dst: number;
+  readonly bytes: number;
+  readonly srcStride: number;
+  readonly dstStride: number;
+  readonly rows: number;
+}
+
+export interface DmaOptions {
+  readonly clock: Clock;
+  readonly harts: number;
+  readonly transport: Transport;
+  /** Called when a transfer of `hart` has finished and its bytes have moved. */
+  onDone(hart: number): void;
+  /** Cycles from launch, or from the end of the transfer before, to the first beat. Default 16. */
+  readonly startCycles?: number;
+  /** Bytes per beat of the wide bus; one beat takes one cycle. Default 64 (512 bits). */
+  readonly busBytes?: number;
+  /** Unfinished transfers one hart may have. Default 8. */
+  readonly queueDepth?: number;
+}
+
+/** Totals over finished transfers since reset. */
+export interface DmaStatistics {
+  transfers: number;
+  bytes: number;
+  busyCycles: number;
+}
+
+interface Bank {
+  registers: Record<keyof Transfer, number>;
+  next: number;
+  done: number;
+  pending: number;
+}
+
+interface Queued {
+  readonly transfer: Transfer;
+  readonly hart: number;
+  readonly id: number;
+}
+
+interface State {
+  readonly banks: readonly Bank[];
+  readonly queue: readonly Queued[];
+  readonly statistics: DmaStatistics;
+}
+
+const MAX_ROWS = 1 << 20;
+
+const powerOn = (): Bank => ({
+  registers: { src: 0, dst: 0, bytes: 0, srcStride: 0, dstStride: 0, rows: 1 },
+  next: 2, // as the Snitch front end counts: id 1 is complete at reset, 0 is never an id
+  done: 1,
+  pending: 0,
+});
+
+const afterId = (id: number): number => (id === QUEUE_FULL - 1 ? 1 : id + 1);
+
+/**
+ * One transfer is active at a time; its bytes move when its time is over. A transfer of no bytes takes its
+ * place in the queue like any other, so that ids finish in order. Overlapping source and destination rows are
+ * undefined in hardware; here bytes move lowest address first, row by row.
+ */
+export class Dma implements Device {
+  readonly name = 'dma';
+  readonly port;
+  readonly #options: Required<DmaOptions>;
+  readonly #timer: Timer;
+  #banks: Bank[];
+  #queue: Queued[] = [];
+  #statistics: DmaStatistics = { transfers: 0, bytes: 0, busyCycles: 0 };
+
+  constructor(options: DmaOptions) {
+    this.#options = { startCycles: 16, busBytes: 64, queueDepth: 8, ...options };
+    this.#banks = Array.from({ length: options.harts }, powerOn);
+    this.#timer = options.clock.timer('dma', () => this.#finish());
+    const parameter = (name: keyof Transfer, signed = false): Behaviour => ({
+      read: (_, hart) => this.#banks[hart].registers[name],
+      write: (value, _, hart) => {
+        this.#banks[hart].registers[name] = signed ? value | 0 : value >>> 0;
+      },
+    });
+    this.port = new RegisterPort(dmaRegisters, {
+      SRC: parameter('src'),
+      DST: parameter('dst'),
+      BYTES: parameter('bytes'),
+      SRC_STRIDE: parameter('srcStride', true),
+      DST_STRIDE: parameter('dstStride', true),
+      ROWS: parameter('rows'),
+      LAUNCH_1D: {
+        read: (_, hart) => this.launch({ ...this.#banks[hart].registers, rows: 1 }, hart),
+        peek: (_, hart) => this.nextId(hart),
+      },
+      LAUNCH_2D: {
+        read: (_, hart) => this.launch({ ...this.#banks[hart].registers }, hart),
+        peek: (_, hart) => this.nextId(hart),
+      },
+      DONE_ID: { read: (_, hart) => this.doneId(hart) },
+      PENDING: { read: (_, hart) => this.#banks[hart].pending },
+      BUSY: { read: () => Number(this.busy) },
+    });
+  }
+
+  get statistics(): Readonly<DmaStatistics> {
+    return this.#statistics;
+  }
+
+  /** Whether any transfer of any hart is unfinished. */
+  get busy(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** The id the next successful launch of this hart returns. */
+  nextId(hart: number): number {
+    return this.#banks[hart].next;
+  }
+
+  /** The id of the last finished transfer of this hart. */
+  doneId(hart: number): number {
+    return this.#banks[hart].done;
+  }
+
+  /**
+   * Queues a transfer on behalf of `hart`.
+   * @returns its id (unsigned, counted per hart), or QUEUE_FULL when the hart has `queueDepth` unfinished ones
+   * @throws MachineError when a row lies outside memory, naming the first bad address
+   */
+  launch(transfer: Transfer, hart: number): number {
+    const bank = this.#banks[hart];
+    if (bank.pending >= this.#options.queueDepth) return QUEUE_FULL;
+    this.#check(transfer, hart);
+    const id = bank.next;
+    bank.next = afterId(id);
+    bank.pending++;
+    this.#queue.push({ transfer, hart, id });
+    if (this.#queue.length === 1) this.#start();
+    return id;
+  }
+
+  load(offset: number, bytes: number, hart: number): number {
+    return this.port.load(offset, bytes, hart);
+  }
+
+  store(offset: number, bytes: number, value: number, hart: number): void {
+    this.port.store(offset, bytes, value, hart);
+  }
+
+  peek(offset: number, _bytes: number, hart: number): number {
+    return this.port.peek(offset, hart);
+  }
+
+  reset(): void {
+    this.#banks = this.#banks.map(powerOn);
+    this.#queue = [];
+    this.#statistics = { transfers: 0, bytes: 0, busyCycles: 0 };
+    this.#timer.cancel();
+  }
+
+  /** The active transfer's deadline is in the clock's snapshot. */
+  snapshot(): unknown {
+    const state: State = { banks: this.#banks, queue: this.#queue, statistics: this.#statistics };
+    return structuredClone(state);
+  }
+
+  restore(state: unknown): void {
+    const { banks, queue, statistics } = structuredClone(state as State);
+    this.#banks = [...banks];
+    this.#queue = [...queue];
+    this.#statistics = statistics;
+  }
+
+  #duration({ bytes, rows }: Transfer): number {
+    return this.#options.startCycles + rows * Math.ceil(bytes / this.#options.busBytes);
+  }
+
+  #start(): void {
+    this.#timer.after(this.#duration(this.#queue[0].transfer));
+  }
+
+  #finish(): void {
+    const { transfer, hart, id } = this.#queue[0];
+    this.#queue.shift();
+    const { bytes, rows } = transfer;
+    if (bytes > 0) {
+      for (let row = 0; row < rows; row++) {
+        this.#options.transport.copy(rowOf(transfer, 'dst', row), rowOf(transfer, 'src', row), bytes);
+      }
+    }
+    this.#statistics.transfers++;
+    this.#statistics.bytes += bytes * rows;
+    this.#statistics.busyCycles += this.#duration(transfer);
+    const bank = this.#banks[hart];
+    bank.done = id;
+    bank.pending--;
+    if (this.#queue.length > 0) this.#start();
+    this.#options.onDone(hart);
+  }
+
+  #check(transfer: Transfer, hart: number): void {
+    const { bytes, rows } = transfer;
+    if (rows > MAX_ROWS) {
+      throw new MachineError(
+        `${describe(transfer, hart)}: ${rows} rows, the engine takes at most ${MAX_ROWS}`,
+      );
+    }
+    if (bytes === 0) return;
+    for (let row = 0; row < rows; row++) {
+      for (const end of ['src', 'dst'] as const) {
+        const address = rowOf(transfer, end, row);
+        if (this.#options.transport.reachable(address, bytes)) continue;
+        const place = end === 'src' ? 'the source' : 'the destination';
+        const bad = hex(address + this.#reach(address, bytes));
+        throw new MachineError(
+          `${describe(transfer, hart)}: ${place} of row ${row} leaves memory at ${bad}; expected RAM throughout`,
+        );
+      }
+    }
+  }
+
+  /** How many bytes from `address` on can be reached; fewer than `bytes`. */
+  #reach(address: number, bytes: number): number {
+    let reached = 0;
+    let beyond = bytes;
+    while (beyond - reached > 1) {
+      const middle = Math.floor((reached + beyond) / 2);
+      if (this.#options.transport.reachable(address, middle)) reached = middle;
+      else beyond = middle;
+    }
+    return reached;
+  }
+}
+
+function rowOf(transfer: Transfer, end: 'src' | 'dst', row: number): number {
+  return (transfer[end] + row * transfer[`${end}Stride`]) >>> 0;
+}
+
+function describe({ src, dst, bytes, srcStride, dstStride, rows }: Transfer, hart: number): string {
+  const shape =
+    rows === 1 ? '' : `, ${rows} rows, source stride ${srcStride}, destination stride ${dstStride}`;
+  return `DMA transfer of hart ${hart} (source ${hex(src)}, destination ${hex(dst)}, ${bytes} bytes${shape})`;
+}
