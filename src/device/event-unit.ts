@@ -13,10 +13,10 @@ const SOFTWARE_EVENTS = 8;
 const BARRIERS = 4;
 
 const eventFields = [
-  { name: 'SOFTWARE', bits: [7, 0], doc: 'Software events 0 to 7.' },
-  { name: 'DMA', bits: [8, 8], doc: 'A DMA transfer of this hart has finished.' },
-  { name: 'ITA', bits: [9, 9], doc: 'The accelerator has finished a job.' },
-  { name: 'BARRIER', bits: [10, 10], doc: 'A barrier of this unit is complete.' },
+  { name: 'SOFTWARE', bits: [EVENT.DMA - 1, EVENT.SOFTWARE], doc: 'Software events 0 to 7.' },
+  { name: 'DMA', bits: [EVENT.DMA, EVENT.DMA], doc: 'A DMA transfer of this hart has finished.' },
+  { name: 'ITA', bits: [EVENT.ITA, EVENT.ITA], doc: 'The accelerator has finished a job.' },
+  { name: 'BARRIER', bits: [EVENT.BARRIER, EVENT.BARRIER], doc: 'A barrier of this unit is complete.' },
 ] as const;
 
 export const eventRegisters = registerMap({

@@ -25,6 +25,7 @@ export function recordedLines(count: number): RecordedLines {
 
 /** Offset of a register, or of element `index` of an array register. */
 export function offsetOf<Name extends string>(map: RegisterMap<Name>, name: Name, index = 0): number {
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the key is a string; there is no enum here
   const { offset, bytes, stride } = map.registers[name];
   return offset + index * (stride ?? bytes ?? 4);
 }
