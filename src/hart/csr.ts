@@ -41,7 +41,7 @@ const counterHigh = (name: Counter): Csr => ({
   },
 });
 const constant = (value: number): Csr => ({ read: () => value });
-const shadow = (csr: Csr): Csr => ({ read: csr.read });
+const shadow = (csr: Csr): Csr => ({ read: (hart) => csr.read(hart) });
 
 const mcycle = counter('mcycle');
 const mcycleh = counterHigh('mcycle');

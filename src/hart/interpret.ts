@@ -244,6 +244,7 @@ ${cases.join('\n')}
     left--;
   }
 };`;
+  // oxlint-disable-next-line typescript/no-implied-eval -- the engine is source text made from our own definitions
   const make = new Function('memory', 'cache', source) as (memory: Bus['memory'], cache: CodeCache) => Engine;
   return make(bus.memory, cache);
 }

@@ -29,7 +29,7 @@ function names(text: string): string[] {
   const single = SINGLE.exec(base);
   if (!single)
     throw new UsageError(`ISA '${text}' does not start with rv32i, such as rv32imac_zicsr_zifencei`);
-  return [...single[1], ...long.filter((name) => name !== '')];
+  return [...single[1].split(''), ...long.filter((name) => name !== '')];
 }
 
 /**

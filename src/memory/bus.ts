@@ -63,6 +63,7 @@ export class Bus {
       this.#relocate(mapping, () => mapping.device.store((address >>> 0) - mapping.base, bytes, value, hart));
       return;
     }
+    if (window.ignoresWrites) return;
     if (!window.writable) throw new BusError(address, `${window.name} is read-only`);
     const at = (address >>> 0) - window.base + window.offset;
     for (let i = 0; i < bytes; i++) this.memory.u8[at + i] = value >>> (8 * i);
@@ -99,6 +100,7 @@ export class Bus {
   /** Copies between memories as the DMA engine does: overlapping ranges as if through a buffer. */
   copy(destination: number, source: number, bytes: number): void {
     const target = this.memory.window(destination, bytes);
+    if (target?.ignoresWrites) return;
     if (target && !target.writable) throw new BusError(destination, `${target.name} is read-only`);
     this.bytes(destination, bytes).set(this.bytes(source, bytes));
     this.#stored(destination >>> 0, bytes, NO_HART);
@@ -165,7 +167,8 @@ export class Bus {
 
   #stored(address: number, bytes: number, hart: number): void {
     this.#refreshCode(address, bytes);
-    for (const w of [...this.#watchers]) {
+    for (const w of this.#watchers.slice()) {
+      // an action may end its own watch
       if (address < w.address + w.bytes && w.address < address + bytes) w.act(address, bytes, hart);
     }
   }

@@ -6,6 +6,8 @@ export interface RamRegion {
   readonly base: number;
   readonly bytes: number;
   readonly writable: boolean;
+  /** Stores to memory that is not writable vanish instead of faulting. */
+  readonly ignoresWrites?: boolean;
 }
 
 export interface RamWindow extends RamRegion {

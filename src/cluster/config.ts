@@ -1,0 +1,184 @@
+/** Machine files: every number of the machine, the presets of design §1.1, and their validation. */
+import { UsageError } from '../errors.ts';
+import { parseIsa } from '../isa/isa.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The accelerator's parameters (accelerator specification §1). */
+export interface ItaConfig {
+  /** Job contexts: 2 (revision A) or 4 (revision B). */
+  readonly contexts: 2 | 4;
+  /** Octave of the softmax in bits of the logits: 0 (one octave per LSB) or 5 (32 LSB per octave). */
+  readonly softmaxShift: 0 | 5;
+  /** Whose cycle counts apply. */
+  readonly revision: 'A' | 'B';
+}
+
+export interface DmaConfig {
+  /** Cycles before the first beat of a transfer. */
+  readonly startCycles: number;
+  /** Bytes per cycle of the wide bus. */
+  readonly busBytes: number;
+  /** Unfinished transfers one hart may have. */
+  readonly queueDepth: number;
+}
+
+/** Everything that determines a machine; the resolved form of a machine file. */
+export interface MachineConfig {
+  readonly name: string;
+  readonly harts: number;
+  /** ISA string of all harts, or one for each hart. */
+  readonly isa: string | readonly string[];
+  /** 0 for a machine without cluster memory. */
+  readonly tcdmBytes: number;
+  /** 64-bit banks the TCDM is interleaved over. */
+  readonly tcdmBanks: number;
+  readonly dramBytes: number;
+  readonly ita: ItaConfig | null;
+  readonly dma: DmaConfig;
+  /** Cycles a hart runs before the next one does; 1 is lockstep. */
+  readonly quantum: number;
+}
+
+const ISA = 'rv32imac_zicntr_zicsr_zifencei';
+const dma: DmaConfig = { startCycles: 16, busBytes: 64, queueDepth: 8 };
+
+const octa: MachineConfig = {
+  name: 'octa',
+  harts: 8,
+  isa: ISA,
+  tcdmBytes: 128 * KIB,
+  tcdmBanks: 32,
+  dramBytes: 64 * MIB,
+  ita: { contexts: 4, softmaxShift: 0, revision: 'B' },
+  dma,
+  quantum: 1000,
+};
+
+/** The machines known by name. */
+export const presets: Readonly<Record<string, MachineConfig>> = {
+  octa,
+  'snitch-ita': {
+    ...octa,
+    name: 'snitch-ita',
+    harts: 9,
+    ita: { contexts: 2, softmaxShift: 5, revision: 'A' },
+  },
+  bare: { ...octa, name: 'bare', harts: 1, tcdmBytes: 0, ita: null },
+};
+
+/** Options that override single numbers of a preset or machine file. */
+export type MachineOverrides = Partial<Omit<MachineConfig, 'ita' | 'dma' | 'name'>> & {
+  readonly itaContexts?: number;
+  readonly softmaxShift?: number;
+};
+
+type Check = readonly [field: string, holds: (config: MachineConfig) => boolean, expected: string];
+
+const whole = (value: unknown, low: number, high: number): boolean =>
+  Number.isInteger(value) && (value as number) >= low && (value as number) <= high;
+
+/** What every machine satisfies: field, predicate, expectation in words. */
+const checks: readonly Check[] = [
+  ['harts', (c) => whole(c.harts, 1, 16), 'a whole number from 1 to 16'],
+  [
+    'tcdmBytes',
+    (c) => c.tcdmBytes % 4096 === 0 && whole(c.tcdmBytes, 0, 128 * KIB),
+    'a multiple of 4096 from 0 to 131072',
+  ],
+  ['tcdmBanks', (c) => [1, 2, 4, 8, 16, 32, 64].includes(c.tcdmBanks), 'a power of two from 1 to 64'],
+  [
+    'dramBytes',
+    (c) => c.dramBytes % 4096 === 0 && whole(c.dramBytes, MIB, 1024 * MIB),
+    'a multiple of 4096 from 1 MiB to 1 GiB',
+  ],
+  ['quantum', (c) => whole(c.quantum, 1, 1_000_000), 'a whole number from 1 to 1000000'],
+  [
+    'isa',
+    (c) => typeof c.isa === 'string' || c.isa.length === c.harts,
+    'one ISA string, or a list of one for each hart',
+  ],
+  [
+    'ita',
+    (c) => c.ita === null || c.tcdmBytes > 0,
+    'null on a machine without TCDM: the accelerator works on it',
+  ],
+  ['ita.contexts', (c) => c.ita === null || [2, 4].includes(c.ita.contexts), '2 or 4'],
+  ['ita.softmaxShift', (c) => c.ita === null || [0, 5].includes(c.ita.softmaxShift), '0 or 5'],
+  ['ita.revision', (c) => c.ita === null || ['A', 'B'].includes(c.ita.revision), "'A' or 'B'"],
+  ['dma.startCycles', (c) => whole(c.dma.startCycles, 0, 10_000), 'a whole number from 0 to 10000'],
+  ['dma.busBytes', (c) => [4, 8, 16, 32, 64, 128].includes(c.dma.busBytes), 'a power of two from 4 to 128'],
+  ['dma.queueDepth', (c) => whole(c.dma.queueDepth, 1, 64), 'a whole number from 1 to 64'],
+];
+
+/** Refuses a configuration that no machine can have, naming the field, its value and what is expected. */
+export function validateConfig(config: MachineConfig, source: string): MachineConfig {
+  for (const [field, holds, expected] of checks) {
+    if (holds(config)) continue;
+    const value = field.split('.').reduce<unknown>((v, key) => (v as Record<string, unknown>)[key], config);
+    throw new UsageError(`${source}: ${field} is ${JSON.stringify(value)}, expected ${expected}`);
+  }
+  for (const isa of typeof config.isa === 'string' ? [config.isa] : config.isa) parseIsa(isa);
+  return config;
+}
+
+/** The preset of that name. @throws UsageError listing the presets */
+export function presetOf(name: string): MachineConfig {
+  const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
+  if (!preset)
+    throw new UsageError(`there is no preset '${name}'; octet knows ${Object.keys(presets).join(', ')}`);
+  return preset;
+}
+
+/** A preset or file with single numbers replaced; the result is validated. */
+export function override(base: MachineConfig, overrides: MachineOverrides): MachineConfig {
+  const { itaContexts, softmaxShift, ...direct } = overrides;
+  const given = Object.fromEntries(Object.entries(direct).filter(([, value]) => value !== undefined));
+  const ita = base.ita && {
+    ...base.ita,
+    ...(itaContexts === undefined ? {} : { contexts: itaContexts as ItaConfig['contexts'] }),
+    ...(softmaxShift === undefined ? {} : { softmaxShift: softmaxShift as ItaConfig['softmaxShift'] }),
+  };
+  const config = { ...base, ...given, ita };
+  const isaPerHart =
+    typeof config.isa !== 'string' && overrides.isa === undefined && overrides.harts !== undefined;
+  return validateConfig(isaPerHart ? { ...config, isa: config.isa[0] } : config, 'machine options');
+}
+
+/** Reads a machine file: JSON with any of the fields of MachineConfig, and `preset` for the rest. */
+export function parseMachineFile(text: string, file: string): MachineConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${file}: not JSON: ${(error as Error).message}`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new UsageError(`${file}: expected a JSON object such as { "preset": "octa", "harts": 4 }`);
+  }
+  const { preset = 'octa', ...fields } = json as Record<string, unknown>;
+  const base = presetOf(String(preset));
+  const merge = (into: object, from: Record<string, unknown>, path: string): object => {
+    const result: Record<string, unknown> = { ...into };
+    for (const [key, value] of Object.entries(from)) {
+      if (!(key in into)) {
+        throw new UsageError(
+          `${file}: unknown field '${path}${key}'; expected ${Object.keys(into).join(', ')}`,
+        );
+      }
+      const old = result[key];
+      const nested = [old, value].every((v) => typeof v === 'object' && v !== null && !Array.isArray(v));
+      if (!nested && key !== 'isa' && value !== null && typeof value !== typeof (old ?? {})) {
+        throw new UsageError(`${file}: ${path}${key} is ${JSON.stringify(value)}, expected a ${typeof old}`);
+      }
+      result[key] = nested ? merge(old as object, value as Record<string, unknown>, `${path}${key}.`) : value;
+    }
+    return result;
+  };
+  return validateConfig(merge(base, fields, '') as MachineConfig, file);
+}
+
+/** ISA string of one hart. */
+export const isaOf = (config: MachineConfig, hart: number): string =>
+  typeof config.isa === 'string' ? config.isa : config.isa[hart];

@@ -1,0 +1,331 @@
+/** A whole machine: memories, harts, devices and host services put together from one configuration (design §1). */
+import {
+  BOOT_ROM_BASE,
+  CLINT_BASE,
+  DMA_BASE,
+  DRAM_BASE,
+  EVENT_UNIT_BASE,
+  ITA_BASE,
+  PERIPHERALS_BASE,
+  TCDM_BASE,
+  UART_BASE,
+  ZERO_MEMORY_BASE,
+} from '../device/address-map.ts';
+import { Clint } from '../device/clint.ts';
+import { Clock } from '../device/clock.ts';
+import { ClusterPeripherals, type PerformanceEvent } from '../device/cluster-peripherals.ts';
+import type { HartLines } from '../device/device.ts';
+import { Dma } from '../device/dma.ts';
+import { EVENT, EventUnit } from '../device/event-unit.ts';
+import { Ita } from '../device/ita/ita.ts';
+import { Uart } from '../device/uart.ts';
+import { describeAddress } from '../elf/describe.ts';
+import type { Program } from '../elf/elf.ts';
+import { ElfError, hex, MachineError } from '../errors.ts';
+import { CodeCache } from '../hart/code-cache.ts';
+import { Hart } from '../hart/hart.ts';
+import { createInterpreter, type Engine } from '../hart/interpret.ts';
+import { causeName, UnhandledTrap } from '../hart/trap.ts';
+import { CaptureConsole, type HostConsole } from '../host/console.ts';
+import { Htif } from '../host/htif.ts';
+import { Semihosting } from '../host/semihosting.ts';
+import { parseIsa } from '../isa/isa.ts';
+import { Bus } from '../memory/bus.ts';
+import { Memory, type RamRegion } from '../memory/memory.ts';
+import { Cluster } from './cluster.ts';
+import { isaOf, type MachineConfig } from './config.ts';
+
+/** How a run ended: the guest exited, or the instruction budget was used up. */
+export type Outcome = { readonly kind: 'exit'; readonly code: number } | { readonly kind: 'budget' };
+
+export interface MachineOptions {
+  /** Receives what the guest prints; captured and dropped when absent. */
+  readonly console?: HostConsole;
+  /** The guest's command line, for semihosting. */
+  readonly args?: readonly string[];
+  /** Host directory whose files the guest may open through semihosting; none when absent. */
+  readonly hostDirectory?: string;
+}
+
+export interface HartStatistics {
+  readonly hart: number;
+  readonly instructions: number;
+  readonly cycles: number;
+  readonly sleepCycles: number;
+}
+
+/** Counts since reset. */
+export interface Statistics {
+  readonly cycles: number;
+  /** Over all harts. */
+  readonly instructions: number;
+  readonly harts: readonly HartStatistics[];
+  readonly dma: { readonly transfers: number; readonly bytes: number; readonly busyCycles: number };
+  readonly ita: { readonly jobs: number; readonly macs: number; readonly busyCycles: number };
+}
+
+const NOTHING = { jobs: 0, macs: 0, busyCycles: 0 };
+
+/** `csrr a0, mhartid; auipc t0, 0; lw t0, 12(t0); jr t0`, then the address to go to. */
+const BOOT_CODE = [0xf140_2573, 0x0000_0297, 0x00c2_a283, 0x0002_8067] as const;
+
+export class Machine {
+  readonly config: MachineConfig;
+  readonly memory: Memory;
+  readonly bus: Bus;
+  readonly clock = new Clock();
+  readonly cluster: Cluster;
+  readonly ita: Ita | undefined;
+  readonly dma: Dma;
+  readonly events: EventUnit;
+  readonly peripherals: ClusterPeripherals;
+  readonly clint: Clint;
+  readonly uart: Uart;
+  readonly console: HostConsole;
+  program: Program | undefined;
+  #htif: Htif | undefined;
+  readonly #semihosting: Semihosting;
+  #exit: number | undefined;
+
+  constructor(config: MachineConfig, options: MachineOptions = {}) {
+    this.config = config;
+    this.console = options.console ?? new CaptureConsole();
+    this.memory = new Memory(regionsOf(config));
+    this.bus = new Bus(this.memory);
+    const { clock, bus } = this;
+    this.cluster = new Cluster(this.#createHarts(), clock, config.quantum, () => this.#describeDeadlock());
+    const lines: HartLines = this.cluster;
+    this.events = new EventUnit(lines);
+    this.clint = new Clint(clock, lines);
+    this.dma = new Dma({
+      clock,
+      harts: config.harts,
+      transport: bus,
+      ...config.dma,
+      onDone: (hart) => this.events.raise(EVENT.DMA, 1 << hart),
+    });
+    this.ita = this.#createIta();
+    this.peripherals = new ClusterPeripherals({
+      clock,
+      lines,
+      tcdmBytes: config.tcdmBytes,
+      count: (event, hart) => this.#count(event, hart),
+      setSoftware: (hart, level) => this.clint.setSoftware(hart, level),
+      accelerator: () => this.ita?.busy ?? false,
+    });
+    this.uart = new Uart((byte) => this.console.write(Uint8Array.of(byte)));
+    bus.attach(this.uart, UART_BASE, 0x1000);
+    bus.attach(this.clint, CLINT_BASE, 0x1_0000);
+    bus.attach(this.peripherals, PERIPHERALS_BASE, 0x1000);
+    bus.attach(this.events, EVENT_UNIT_BASE, 0x1000);
+    bus.attach(this.dma, DMA_BASE, 0x1000);
+    if (this.ita) bus.attach(this.ita, ITA_BASE, 0x1000);
+    this.#semihosting = new Semihosting({
+      memory: {
+        peekBytes: (address, bytes) => bus.bytes(address, bytes),
+        pokeBytes: (address, data) => bus.poke(address, data),
+      },
+      console: this.console,
+      args: options.args ?? [],
+      cycles: () => clock.now,
+      ...(options.hostDirectory === undefined ? {} : { directory: options.hostDirectory }),
+    });
+  }
+
+  /**
+   * Puts a program into memory and every hart at its entry.
+   * @throws ElfError where a segment does not fit this machine's memories
+   */
+  load(program: Program): void {
+    for (const segment of program.segments) {
+      const { physicalAddress, memoryBytes, data } = segment;
+      const window = this.memory.window(physicalAddress, memoryBytes);
+      if (!window?.writable) {
+        throw new ElfError(
+          `${program.file}: the segment of ${memoryBytes} bytes at ${hex(physicalAddress)} lies in no memory of this machine; ` +
+            `it has ${this.memory.windows.map((w) => `${w.name} at ${hex(w.base)} (${w.bytes} bytes)`).join(', ')}`,
+        );
+      }
+      const target = this.bus.bytes(physicalAddress, memoryBytes);
+      target.set(data);
+      target.fill(0, data.length);
+    }
+    this.program = program;
+    const stub = new Uint32Array([...BOOT_CODE, program.entry]);
+    this.bus.poke(BOOT_ROM_BASE, new Uint8Array(stub.buffer));
+    for (const hart of this.cluster.harts) {
+      hart.pc = program.entry | 0;
+      hart.x[10] = hart.index; // a0, as the boot ROM would leave it
+    }
+    this.#connectHtif(program);
+  }
+
+  /**
+   * Runs until the guest exits or the budget of instructions over all harts is used up; can be called again.
+   * @throws MachineError for deadlocks, accelerator hazards and traps without a handler, in words
+   */
+  run(maxInstructions = Infinity): Outcome {
+    if (this.#exit === undefined) {
+      try {
+        this.cluster.run(maxInstructions);
+      } catch (error) {
+        if (error instanceof UnhandledTrap) throw new MachineError(this.#describeTrap(error));
+        throw error;
+      }
+    }
+    return this.#exit === undefined ? { kind: 'budget' } : { kind: 'exit', code: this.#exit };
+  }
+
+  get statistics(): Statistics {
+    const { harts } = this.cluster;
+    return {
+      cycles: Math.max(...harts.map((h) => h.cycle)),
+      instructions: this.cluster.instret,
+      harts: harts.map((h) => ({
+        hart: h.index,
+        instructions: h.instret,
+        cycles: h.cycle,
+        sleepCycles: h.sleepCycles,
+      })),
+      dma: { ...this.dma.statistics },
+      ita: { ...(this.ita?.statistics ?? NOTHING) },
+    };
+  }
+
+  /** A hash of all writable memory, for comparing runs (FNV-1a over 32-bit words, two lanes, 16 hex digits). */
+  memoryHash(): string {
+    let a = 0x811c_9dc5;
+    let b = 0x0100_0193;
+    for (const { offset, bytes, writable } of this.memory.windows) {
+      if (!writable) continue;
+      const words = this.memory.i32.subarray(offset >> 2, (offset + bytes) >> 2);
+      for (let i = 0; i < words.length; i++) {
+        a = Math.imul(a ^ words[i], 0x0100_0193);
+        b = Math.imul(b ^ words[i], 0x85eb_ca6b) + i;
+      }
+    }
+    return [a, b].map((v) => (v >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  /** `0x80000124 (main+0x24, matmul.c:31)` with the loaded program's symbols. */
+  describe(address: number): string {
+    return describeAddress(this.program, address >>> 0);
+  }
+
+  #createHarts(): Hart[] {
+    const engines = new Map<string, { cache: CodeCache; engine: Engine }>();
+    return Array.from({ length: this.config.harts }, (_, index) => {
+      const isa = parseIsa(isaOf(this.config, index));
+      let shared = engines.get(isa.name);
+      if (!shared) {
+        const cache = new CodeCache(isa, this.bus);
+        shared = { cache, engine: createInterpreter(isa, this.bus, cache) };
+        engines.set(isa.name, shared);
+      }
+      return new Hart(index, isa, {
+        bus: this.bus,
+        clock: this.clock,
+        ...shared,
+        semihost: (hart) => this.#semihost(hart),
+        eventPending: (hart) => this.events.pending(hart),
+      });
+    });
+  }
+
+  #createIta(): Ita | undefined {
+    const { ita } = this.config;
+    const tcdm = this.memory.windows.find((w) => w.base === TCDM_BASE);
+    if (!ita || !tcdm) return undefined;
+    return new Ita({
+      memory: this.memory,
+      tcdm,
+      clock: this.clock,
+      ...ita,
+      onDone: () => {
+        this.peripherals.jobFinished(0);
+        this.events.raise(EVENT.ITA, 2 ** this.config.harts - 1);
+      },
+    });
+  }
+
+  #connectHtif(program: Program): void {
+    const tohost = program.symbols.find('tohost')?.address;
+    if (tohost === undefined) return;
+    const fromhost = program.symbols.find('fromhost')?.address;
+    const htif = new Htif({
+      tohost,
+      ...(fromhost === undefined ? {} : { fromhost }),
+      memory: {
+        peekBytes: (address, bytes) => this.bus.bytes(address, bytes),
+        pokeBytes: (address, data) => this.bus.poke(address, data),
+      },
+      clock: this.clock,
+      console: this.console,
+      onExit: (code) => this.#finish(code),
+    });
+    this.#htif = htif;
+    this.bus.watchStores(tohost, 8, (address, bytes) => htif.stored(address, bytes));
+  }
+
+  #semihost(hart: Hart): boolean {
+    const result = this.#semihosting.call(hart.pc, hart.x[10], hart.x[11], (pc) => this.#word(pc));
+    if (result === undefined) return false;
+    if ('exit' in result) this.#finish(result.exit);
+    else hart.x[10] = result.value;
+    return true;
+  }
+
+  #word(address: number): number | undefined {
+    return this.bus.reachable(address, 4) ? this.bus.peek(address, 4) : undefined;
+  }
+
+  #finish(code: number): void {
+    this.#exit ??= code;
+    this.cluster.stop();
+  }
+
+  #count(event: PerformanceEvent, hart: number): number {
+    const { harts } = this.cluster;
+    const { dma, ita } = this.statistics;
+    const totals: Record<PerformanceEvent, number> = {
+      CYCLES: this.clock.now,
+      INSTRUCTIONS: harts[hart].retired,
+      SLEEP_CYCLES: harts[hart].sleepCycles,
+      DMA_TRANSFERS: dma.transfers,
+      DMA_BYTES: dma.bytes,
+      DMA_BUSY_CYCLES: dma.busyCycles,
+      ITA_JOBS: ita.jobs,
+      ITA_BUSY_CYCLES: ita.busyCycles,
+      ITA_MACS: ita.macs,
+    };
+    return totals[event];
+  }
+
+  #describeTrap({ fault }: UnhandledTrap): string {
+    const what = fault.access ?? `${causeName(fault.mcause)}${fault.mtval ? ` (${hex(fault.mtval)})` : ''}`;
+    return `${what}\n  by hart ${fault.hart} at pc ${this.describe(fault.pc)}; the guest has no trap handler (mtvec is 0)`;
+  }
+
+  #describeDeadlock(): string {
+    const rows = this.cluster.harts.map((hart) => {
+      const barrier = (this.peripherals.waiting >> hart.index) & 1;
+      const waits = barrier
+        ? 'waits at the hardware barrier'
+        : hart.stalled
+          ? 'waits for an event'
+          : 'sleeps in wfi';
+      return `  hart ${hart.index} ${waits} at pc ${this.describe(hart.stalled ? hart.pc : hart.pc - 4)}`;
+    });
+    return `deadlock at cycle ${this.clock.now}: every hart sleeps and nothing is pending that could wake one\n${rows.join('\n')}`;
+  }
+}
+
+function regionsOf(config: MachineConfig): RamRegion[] {
+  const tcdm = { name: 'TCDM', base: TCDM_BASE, bytes: config.tcdmBytes, writable: true };
+  return [
+    { name: 'boot ROM', base: BOOT_ROM_BASE, bytes: 4096, writable: false },
+    ...(config.tcdmBytes > 0 ? [tcdm] : []),
+    { name: 'zero memory', base: ZERO_MEMORY_BASE, bytes: 65536, writable: false, ignoresWrites: true },
+    { name: 'DRAM', base: DRAM_BASE, bytes: config.dramBytes, writable: true },
+  ];
+}
