@@ -83,7 +83,6 @@ export class Machine {
   readonly uart: Uart;
   readonly console: HostConsole;
   program: Program | undefined;
-  #htif: Htif | undefined;
   readonly #semihosting: Semihosting;
   #exit: number | undefined;
 
@@ -263,7 +262,6 @@ export class Machine {
       console: this.console,
       onExit: (code) => this.#finish(code),
     });
-    this.#htif = htif;
     this.bus.watchStores(tohost, 8, (address, bytes) => htif.stored(address, bytes));
   }
 

@@ -30,6 +30,8 @@ export interface Section {
   readonly data: Uint8Array;
   /** Index of the related section: for a symbol table its string table. */
   readonly link: number;
+  /** Holds instructions. */
+  readonly executable: boolean;
   readonly compressed: boolean;
 }
 
@@ -46,6 +48,7 @@ const HEADER_BYTES = 52;
 const PROGRAM_HEADER_BYTES = 32;
 const SECTION_HEADER_BYTES = 40;
 const MAGIC = [0x7f, 0x45, 0x4c, 0x46];
+const SHF_EXECINSTR = 0x4;
 const SHF_COMPRESSED = 0x800;
 
 interface HeaderCheck {
@@ -141,6 +144,10 @@ export function readContainer(bytes: Uint8Array, file: string): Container {
     sectionCount > 0 ? bytes : withSectionTable(bytes, programTable, programCount),
     file,
   );
+  // elf-tools names the flags of a section from the table of section types: read them here.
+  const hasFlag = (section: number, flag: number): boolean =>
+    section < sectionCount &&
+    (view.getUint32(sectionTable + section * SECTION_HEADER_BYTES + 8, true) & flag) !== 0;
   return {
     entry: image.header.entry,
     flags: image.header.flags,
@@ -164,8 +171,8 @@ export function readContainer(bytes: Uint8Array, file: string): Container {
         bytes: header.size,
         data: inFile ? bytes.subarray(header.offset, header.offset + header.size) : new Uint8Array(),
         link: header.link,
-        compressed:
-          (view.getUint32(sectionTable + index * SECTION_HEADER_BYTES + 8, true) & SHF_COMPRESSED) !== 0,
+        executable: hasFlag(index, SHF_EXECINSTR),
+        compressed: hasFlag(index, SHF_COMPRESSED),
       };
     }),
   };

@@ -124,14 +124,13 @@ function checkOverlaps(segments: readonly Segment[], file: string): void {
   }
 }
 
+/** Execute permission is not asked for: linker scripts with plain PHDRS (riscv-tests' own) leave the flags empty. */
 function checkEntry(entry: number, segments: readonly Segment[], file: string): void {
   if (entry % 2 !== 0)
     throw new ElfError(`${file}: the entry point ${hex(entry)} is odd, expected an even address`);
-  const holders = segments.filter((s) => contains(s, entry));
-  if (holders.some((s) => s.executable)) return;
-  const found = holders.length > 0 ? 'a segment that is not executable' : 'no segment';
+  if (segments.some((s) => contains(s, entry))) return;
   throw new ElfError(
-    `${file}: the entry point ${hex(entry)} lies in ${found}, expected an executable one; is ENTRY set in the linker script?`,
+    `${file}: the entry point ${hex(entry)} lies in no segment; is ENTRY set in the linker script?`,
   );
 }
 

@@ -1,0 +1,56 @@
+/** The octet command: one subcommand per file; errors become a sentence and the exit status of design §6. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { MachineError, UsageError } from '../errors.ts';
+import { addDisasm } from './disasm.ts';
+import { addInfer } from './infer.ts';
+import { addMachine } from './machine.ts';
+import { addRun } from './run.ts';
+
+const WRONG_INPUT = 2;
+const MACHINE_ERROR = 3;
+
+function createProgram(): Command {
+  const { version, description } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string; description: string };
+  const program = new Command('octet')
+    .description(`${description}.`)
+    .version(version)
+    .showHelpAfterError('(octet <command> --help explains the options)')
+    .addHelpText(
+      'after',
+      "\nExit status: the guest's; 2 for wrong usage or input; 3 for a machine error (hazard, deadlock, unhandled trap); 124 when an instruction budget is used up.",
+    )
+    .exitOverride();
+  for (const add of [addRun, addInfer, addDisasm, addMachine]) add(program);
+  // Subcommands inherit the override only when they are made with it.
+  for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
+  return program;
+}
+
+/** Writes the failure to standard error and returns the exit status. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_INPUT; // commander has printed it
+  if (error instanceof UsageError) {
+    process.stderr.write(`octet: ${error.message}\n`);
+    return WRONG_INPUT;
+  }
+  if (error instanceof MachineError) {
+    process.stderr.write(`octet: machine error: ${error.message}\n`);
+    return MACHINE_ERROR;
+  }
+  throw error;
+}
+
+/** A reader that has gone away (`octet disasm … | head`) is no error. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

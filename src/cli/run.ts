@@ -1,0 +1,67 @@
+/** `octet run`: executes an ELF file and exits as the guest does. */
+import type { Command } from 'commander';
+import { Machine } from '../cluster/machine.ts';
+import { parseElf } from '../elf/elf.ts';
+import { ProcessConsole } from '../host/console.ts';
+import { addMachineOptions, type MachineFlags, machineOf, parseWhole, readInput } from './options.ts';
+import { printStatistics } from './statistics.ts';
+
+interface RunFlags extends MachineFlags {
+  readonly maxInstructions?: number;
+  readonly stats?: boolean;
+  readonly json?: boolean;
+  readonly hostDirectory?: string;
+}
+
+/** Exit status of a run that used up its instruction budget. */
+const BUDGET_EXHAUSTED = 124;
+
+export function addRun(program: Command): void {
+  const command = program
+    .command('run')
+    .summary('run an ELF file')
+    .description(
+      "Runs an ELF file on the emulated machine until the guest exits, and exits with the guest's status.\n" +
+        'The guest prints and exits through HTIF (tohost), RISC-V semihosting or the UART.',
+    )
+    .argument('<firmware.elf>', 'program, built by a RISC-V compiler for rv32')
+    .argument('[args...]', "the guest's command line (after --), for semihosting")
+    .option('--max-instructions <n>', 'stop with status 124 after so many instructions', parseWhole(1))
+    .option('--stats', 'print counts and speed to standard error')
+    .option('--json', 'print counts as one JSON object; the output of the guest goes to standard error')
+    .option('--host-directory <dir>', 'let the guest open files below this directory');
+  addMachineOptions(command).action((file: string, args: string[], flags: RunFlags) => {
+    process.exitCode = run(file, args, flags);
+  });
+}
+
+function run(file: string, args: readonly string[], flags: RunFlags): number {
+  const program = parseElf(readInput(file), file);
+  const machine = new Machine(machineOf(flags), {
+    console: new ProcessConsole(flags.json ? process.stderr : process.stdout),
+    args: [file, ...args],
+    ...(flags.hostDirectory === undefined ? {} : { hostDirectory: flags.hostDirectory }),
+  });
+  machine.load(program);
+  const start = performance.now();
+  const outcome = machine.run(flags.maxInstructions);
+  const wallSeconds = (performance.now() - start) / 1000;
+  const status = outcome.kind === 'exit' ? outcome.code & 0xff : BUDGET_EXHAUSTED;
+  if (outcome.kind === 'budget') {
+    process.stderr.write(`octet: the budget of ${flags.maxInstructions} instructions is used up\n`);
+  }
+  if (flags.json) {
+    const { statistics } = machine;
+    const report = {
+      outcome: outcome.kind,
+      status,
+      ...statistics,
+      memoryHash: machine.memoryHash(),
+      wallSeconds,
+    };
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+  } else if (flags.stats) {
+    process.stderr.write(printStatistics(machine.statistics, wallSeconds));
+  }
+  return status;
+}
