@@ -1,0 +1,42 @@
+# The commands of this repository. Each installs what it needs first; `make help` lists them.
+
+VITEST := npx vitest run --reporter=default --reporter=json --outputFile.json=build/test-results.json
+BENCHMARKS := $(wildcard bench/*.ts)
+
+.PHONY: all help install build firmware check lint demo test test-full bench clean
+
+all: build firmware
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+install: ## compiler, C library and npm packages, where missing
+	@scripts/install.sh
+
+build: install ## the command line and library, into dist/
+	npm run --silent build
+
+firmware: install ## the runtime and example programs, into firmware/build/
+	$(MAKE) -C firmware
+
+check: install ## TypeScript types
+	npm run --silent check
+
+lint: install ## oxlint and prettier
+	npm run --silent lint
+
+demo: build firmware ## MobileBERT on the emulated cluster, every layer checked
+	node bin/octet.js infer mobilebert --check=layers
+
+test: lint check build firmware ## lint, types, builds and tests
+	$(VITEST)
+
+test-full: lint check build firmware ## as test, with the long tests
+	OCTET_FULL=1 $(VITEST)
+
+bench: build firmware ## every benchmark in bench/
+	@set -e; for program in $(BENCHMARKS); do echo "== $$program"; npx tsx "$$program"; done
+
+clean: ## removes what was built, not what was installed
+	rm -rf dist build
+	$(MAKE) -C firmware clean
