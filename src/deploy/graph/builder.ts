@@ -1,6 +1,14 @@
 /** Builds graphs node by node, inferring each output's type and shape at once; used by model builders and tests. */
 import { ARRAY } from './elements.ts';
-import { elements, type Attribute, type ElementType, type Graph, type Node, type Tensor, type TensorData } from './graph.ts';
+import {
+  elements,
+  type Attribute,
+  type ElementType,
+  type Graph,
+  type Node,
+  type Tensor,
+  type TensorData,
+} from './graph.ts';
 import { inferNode } from './shapes.ts';
 
 export interface NodeOptions {
@@ -32,7 +40,12 @@ export class GraphBuilder {
   }
 
   /** Adds a constant; plain numbers are stored in the array of `type`. Returns its name. */
-  constant(name: string, type: ElementType, shape: readonly number[], data: TensorData | readonly number[]): string {
+  constant(
+    name: string,
+    type: ElementType,
+    shape: readonly number[],
+    data: TensorData | readonly number[],
+  ): string {
     const stored = Array.isArray(data) ? fill(type, data as readonly number[]) : (data as TensorData);
     if (stored.length !== elements(shape)) {
       throw new Error(`constant ${name} has ${stored.length} elements for the shape [${shape.join(', ')}]`);
@@ -55,7 +68,14 @@ export class GraphBuilder {
   }
 
   build(name: string, metadata: Readonly<Record<string, string>> = {}): Graph {
-    return { name, inputs: this.#inputs, outputs: this.#outputs, tensors: this.#tensors, nodes: this.#nodes, metadata };
+    return {
+      name,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      tensors: this.#tensors,
+      nodes: this.#nodes,
+      metadata,
+    };
   }
 
   #add(tensor: Tensor): string {

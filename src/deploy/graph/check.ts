@@ -9,14 +9,19 @@ export interface Invariant {
   violations(graph: Graph): Iterable<string>;
 }
 
-const invariant = (name: string, violations: (graph: Graph) => Iterable<string>): Invariant => ({ name, violations });
+const invariant = (name: string, violations: (graph: Graph) => Iterable<string>): Invariant => ({
+  name,
+  violations,
+});
 
-const constantsOf = (graph: Graph): string[] => [...graph.tensors.values()].filter((t) => t.data).map((t) => t.name);
+const constantsOf = (graph: Graph): string[] =>
+  [...graph.tensors.values()].filter((t) => t.data).map((t) => t.name);
 
 /** What holds for every graph, from the importer to the last stage. */
 export const GRAPH_INVARIANTS: readonly Invariant[] = [
   invariant('tensors are filed under their own names', function* (graph) {
-    for (const [key, tensor] of graph.tensors) if (key !== tensor.name) yield `${tensor.name} is filed as ${key}`;
+    for (const [key, tensor] of graph.tensors)
+      if (key !== tensor.name) yield `${tensor.name} is filed as ${key}`;
   }),
   invariant('node names are unique and not empty', function* (graph) {
     const seen = new Set<string>();
@@ -26,29 +31,37 @@ export const GRAPH_INVARIANTS: readonly Invariant[] = [
       seen.add(name);
     }
   }),
-  invariant('constants have as many elements as their shape says, in the array of their type', function* (graph) {
-    for (const { name, type, shape, data } of graph.tensors.values()) {
-      if (!data) continue;
-      if (data.length !== elements(shape)) {
-        yield `${name} has ${data.length} elements for the shape [${shape.join(', ')}]`;
+  invariant(
+    'constants have as many elements as their shape says, in the array of their type',
+    function* (graph) {
+      for (const { name, type, shape, data } of graph.tensors.values()) {
+        if (!data) continue;
+        if (data.length !== elements(shape)) {
+          yield `${name} has ${data.length} elements for the shape [${shape.join(', ')}]`;
+        }
+        if (!(data instanceof ARRAY[type])) yield `${name} is ${type} but held in a ${data.constructor.name}`;
       }
-      if (!(data instanceof ARRAY[type])) yield `${name} is ${type} but held in a ${data.constructor.name}`;
-    }
-  }),
-  invariant('each tensor has one producer, and nodes come after the producers of their inputs', function* (graph) {
-    const ready = new Set([...graph.inputs, ...constantsOf(graph)]);
-    for (const node of graph.nodes) {
-      for (const input of node.inputs) {
-        if (input !== '' && !ready.has(input)) yield `${node.name} reads ${input} before anything produces it`;
+    },
+  ),
+  invariant(
+    'each tensor has one producer, and nodes come after the producers of their inputs',
+    function* (graph) {
+      const ready = new Set([...graph.inputs, ...constantsOf(graph)]);
+      for (const node of graph.nodes) {
+        for (const input of node.inputs) {
+          if (input !== '' && !ready.has(input))
+            yield `${node.name} reads ${input} before anything produces it`;
+        }
+        for (const output of node.outputs) {
+          if (output === '') continue;
+          if (ready.has(output)) yield `${node.name} produces ${output}, which exists already`;
+          ready.add(output);
+        }
       }
-      for (const output of node.outputs) {
-        if (output === '') continue;
-        if (ready.has(output)) yield `${node.name} produces ${output}, which exists already`;
-        ready.add(output);
-      }
-    }
-    for (const output of graph.outputs) if (!ready.has(output)) yield `nothing produces the graph output ${output}`;
-  }),
+      for (const output of graph.outputs)
+        if (!ready.has(output)) yield `nothing produces the graph output ${output}`;
+    },
+  ),
   invariant('graph inputs and outputs are described', function* (graph) {
     for (const name of [...graph.inputs, ...graph.outputs]) {
       if (!graph.tensors.has(name)) yield `${name} has no type and shape`;
@@ -78,9 +91,9 @@ export const SHAPED_INVARIANTS: readonly Invariant[] = [
  * @throws DeployError naming the graph, the first broken invariant and what breaks it
  */
 export function check(graph: Graph, invariants: readonly Invariant[] = SHAPED_INVARIANTS): Graph {
-  for (const { name, violations } of invariants) {
-    for (const violation of violations(graph)) {
-      throw new DeployError(`graph ${graph.name}: ${violation} (required: ${name})`);
+  for (const invariant of invariants) {
+    for (const violation of invariant.violations(graph)) {
+      throw new DeployError(`graph ${graph.name}: ${violation} (required: ${invariant.name})`);
     }
   }
   return graph;

@@ -2,7 +2,8 @@
 
 export type ElementType = 'int8' | 'uint8' | 'int16' | 'int32' | 'int64' | 'float32' | 'float64' | 'bool';
 
-export type TensorData = Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array;
+export type TensorData =
+  Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array;
 
 /** A value flowing between nodes. `shape` is row-major; constants carry `data` of as many elements. */
 export interface Tensor {

@@ -19,7 +19,8 @@ const fail = (node: Node, reason: string): DeployError =>
   new DeployError(`node ${node.name} (${node.op}): ${reason}`);
 
 /** The type of an integer operator's result; values carried in floats stay in floats. */
-const integerResult = (input: ElementType, result: ElementType): ElementType => (isFloat(input) ? input : result);
+const integerResult = (input: ElementType, result: ElementType): ElementType =>
+  isFloat(input) ? input : result;
 
 /** The shape both operands stretch to (ONNX "Broadcasting"). */
 function broadcast(node: Node, a: Shape, b: Shape): Shape {
@@ -35,7 +36,8 @@ function broadcast(node: Node, a: Shape, b: Shape): Shape {
 /** `axis` counted from the front; negative values count from the back. */
 export function axisOf(node: Node, axis: number, rank: number): number {
   const at = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(at) || at < 0 || at >= rank) throw fail(node, `axis ${axis} lies outside the ${rank} dimensions`);
+  if (!Number.isInteger(at) || at < 0 || at >= rank)
+    throw fail(node, `axis ${axis} lies outside the ${rank} dimensions`);
   return at;
 }
 
@@ -68,7 +70,8 @@ export function sliceRanges(node: Node, inputs: readonly Tensor[]): SliceRange[]
     const size = data.shape[axis];
     const step = by[i];
     if (step === 0) throw fail(node, 'a step of 0');
-    const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x < 0 ? x + size : x, low), high);
+    const clamp = (x: number, low: number, high: number): number =>
+      Math.min(Math.max(x < 0 ? x + size : x, low), high);
     const start = step > 0 ? clamp(first, 0, size) : clamp(first, 0, size - 1);
     const end = step > 0 ? clamp(to[i], 0, size) : clamp(to[i], -1, size - 1);
     return { axis, start, step, length: Math.max(0, Math.ceil((end - start) / step)) };
@@ -79,7 +82,8 @@ function matMul(node: Node, [a, b]: readonly Tensor[]): Described {
   if (a.shape.length < 2 || b.shape.length < 2) throw fail(node, 'operands need at least two dimensions');
   const [rows, inner] = a.shape.slice(-2);
   const [innerB, columns] = b.shape.slice(-2);
-  if (inner !== innerB) throw fail(node, `${text(a.shape)} times ${text(b.shape)}: inner sizes ${inner} and ${innerB} differ`);
+  if (inner !== innerB)
+    throw fail(node, `${text(a.shape)} times ${text(b.shape)}: inner sizes ${inner} and ${innerB} differ`);
   const batch = broadcast(node, a.shape.slice(0, -2), b.shape.slice(0, -2));
   return { type: integerResult(a.type, 'int32'), shape: [...batch, rows, columns] };
 }
@@ -107,8 +111,13 @@ function concat(node: Node, inputs: readonly Tensor[]): Described {
   const [first] = inputs;
   const axis = axisOf(node, numberAttribute(node, 'axis'), first.shape.length);
   for (const { name, type, shape } of inputs) {
-    const fits = shape.length === first.shape.length && shape.every((d, i) => i === axis || d === first.shape[i]);
-    if (!fits) throw fail(node, `${name} of shape ${text(shape)} does not join ${text(first.shape)} along axis ${axis}`);
+    const fits =
+      shape.length === first.shape.length && shape.every((d, i) => i === axis || d === first.shape[i]);
+    if (!fits)
+      throw fail(
+        node,
+        `${name} of shape ${text(shape)} does not join ${text(first.shape)} along axis ${axis}`,
+      );
     if (type !== first.type) throw fail(node, `${name} is ${type}, the inputs before it are ${first.type}`);
   }
   const joined = inputs.reduce((n, t) => n + t.shape[axis], 0);
@@ -118,26 +127,40 @@ function concat(node: Node, inputs: readonly Tensor[]): Described {
 function iNoNorm(node: Node, [x, weight, bias]: readonly Tensor[]): Described {
   for (const parameter of [weight, bias]) {
     if (text(broadcast(node, x.shape, parameter.shape)) !== text(x.shape)) {
-      throw fail(node, `${parameter.name} of shape ${text(parameter.shape)} does not broadcast to ${text(x.shape)}`);
+      throw fail(
+        node,
+        `${parameter.name} of shape ${text(parameter.shape)} does not broadcast to ${text(x.shape)}`,
+      );
     }
   }
   return { type: integerResult(x.type, 'int8'), shape: x.shape };
 }
 
-const RULES: Readonly<Record<string, { readonly inputs: readonly [least: number, most: number]; readonly rule: Rule }>> = {
+const RULES: Readonly<
+  Record<string, { readonly inputs: readonly [least: number, most: number]; readonly rule: Rule }>
+> = {
   Add: {
     inputs: [2, 2],
-    rule: (node, [a, b]) => ({ type: integerResult(a.type, 'int32'), shape: broadcast(node, a.shape, b.shape) }),
+    rule: (node, [a, b]) => ({
+      type: integerResult(a.type, 'int32'),
+      shape: broadcast(node, a.shape, b.shape),
+    }),
   },
   Concat: { inputs: [1, Infinity], rule: concat },
   Gather: {
     inputs: [2, 2],
     rule: (node, [data, indices]) => {
       const axis = axisOf(node, numberAttribute(node, 'axis', 0), data.shape.length);
-      return { type: data.type, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] };
+      return {
+        type: data.type,
+        shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)],
+      };
     },
   },
-  ITAPartialMax: { inputs: [1, 1], rule: (_, [x]) => ({ type: integerResult(x.type, 'uint8'), shape: x.shape }) },
+  ITAPartialMax: {
+    inputs: [1, 1],
+    rule: (_, [x]) => ({ type: integerResult(x.type, 'uint8'), shape: x.shape }),
+  },
   MatMul: { inputs: [2, 2], rule: matMul },
   Relu: { inputs: [1, 1], rule: (_, [x]) => x },
   RequantShift: {
@@ -174,7 +197,10 @@ export function inferNode(node: Node, tensors: ReadonlyMap<string, Tensor>): Ten
   }
   const [least, most] = known.inputs;
   if (node.inputs.length < least || node.inputs.length > most || node.inputs.slice(0, least).includes('')) {
-    throw fail(node, `has ${node.inputs.length} inputs, expected ${least === most ? least : `${least} to ${most}`}`);
+    throw fail(
+      node,
+      `has ${node.inputs.length} inputs, expected ${least === most ? least : `${least} to ${most}`}`,
+    );
   }
   if (node.outputs.length !== 1) throw fail(node, `has ${node.outputs.length} outputs, expected 1`);
   const inputs = node.inputs.map((name) => {
@@ -196,7 +222,10 @@ export function inferShapes(graph: Graph): Graph {
     const inferred = inferNode(node, tensors);
     const declared = tensors.get(inferred.name);
     if (declared && text(declared.shape) !== text(inferred.shape)) {
-      throw fail(node, `produces ${text(inferred.shape)}, but ${inferred.name} is declared as ${text(declared.shape)}`);
+      throw fail(
+        node,
+        `produces ${text(inferred.shape)}, but ${inferred.name} is declared as ${text(declared.shape)}`,
+      );
     }
     tensors.set(inferred.name, inferred);
   }

@@ -53,7 +53,8 @@ function producers(nodes: readonly Node[], available: ReadonlySet<string>, where
     for (const output of node.outputs) {
       if (output === '') continue;
       const other = producer.get(output);
-      if (other) throw new InputError(`${where}: both ${other.name} and ${node.name} produce the tensor ${output}`);
+      if (other)
+        throw new InputError(`${where}: both ${other.name} and ${node.name} produce the tensor ${output}`);
       if (available.has(output)) {
         throw new InputError(
           `${where}: node ${node.name} produces ${output}, which is a graph input or constant already`,

@@ -41,7 +41,9 @@ export function emitOnnx(graph: Graph): Uint8Array {
     graph: proto<typeof GRAPH>({
       name: graph.name,
       node: graph.nodes.map(nodeProto),
-      initializer: [...graph.tensors.values()].filter((t) => t.data).map((t) => proto<typeof TENSOR>(emitTensor(t))),
+      initializer: [...graph.tensors.values()]
+        .filter((t) => t.data)
+        .map((t) => proto<typeof TENSOR>(emitTensor(t))),
       input: graph.inputs.map(described),
       output: graph.outputs.map(described),
     }),

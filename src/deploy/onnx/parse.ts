@@ -51,10 +51,12 @@ export function parseOnnxModel(bytes: Uint8Array, file: string): OnnxModel {
 }
 
 function parseGraph(proto: GraphProto, metadata: Readonly<Record<string, string>>, file: string): Graph {
-  if (proto.sparse_initializer.length > 0) throw new InputError(`${file}: sparse initializers are not supported`);
+  if (proto.sparse_initializer.length > 0)
+    throw new InputError(`${file}: sparse initializers are not supported`);
   const tensors = new Map<string, Tensor>();
   const addConstant = (tensor: Tensor): void => {
-    if (tensors.has(tensor.name)) throw new InputError(`${file}: the constant ${tensor.name} is defined twice`);
+    if (tensors.has(tensor.name))
+      throw new InputError(`${file}: the constant ${tensor.name} is defined twice`);
     tensors.set(tensor.name, tensor);
   };
   proto.initializer.forEach((initializer, i) => {
@@ -70,11 +72,14 @@ function parseGraph(proto: GraphProto, metadata: Readonly<Record<string, string>
   }
 
   // Files of IR version 3 list every initializer as an input too; those are not fed from outside.
-  const inputs = proto.input.map((value, i) => valueInfo(value, `input ${i}`, file)).filter((t) => !tensors.has(t.name));
+  const inputs = proto.input
+    .map((value, i) => valueInfo(value, `input ${i}`, file))
+    .filter((t) => !tensors.has(t.name));
   const outputs = proto.output.map((value, i) => valueInfo(value, `output ${i}`, file));
   unique(inputs, 'input', file);
   unique(outputs, 'output', file);
-  for (const tensor of [...inputs, ...outputs]) if (!tensors.has(tensor.name)) tensors.set(tensor.name, tensor);
+  for (const tensor of [...inputs, ...outputs])
+    if (!tensors.has(tensor.name)) tensors.set(tensor.name, tensor);
 
   const names = inputs.map((t) => t.name);
   const constants = [...tensors.values()].filter((t) => t.data).map((t) => t.name);
@@ -121,7 +126,14 @@ function withNames(protos: readonly NodeProto[], file: string): Node[] {
       return [key, attribute(a, `${file}: attribute ${key} of node ${name}`)] as const;
     });
     const domain = proto.domain === 'ai.onnx' ? '' : (proto.domain ?? '');
-    return { name, op, domain, inputs: proto.input, outputs: proto.output, attributes: Object.fromEntries(attributes) };
+    return {
+      name,
+      op,
+      domain,
+      inputs: proto.input,
+      outputs: proto.output,
+      attributes: Object.fromEntries(attributes),
+    };
   });
 }
 
@@ -142,7 +154,13 @@ function attribute(proto: MessageOf<typeof ATTRIBUTE>, where: string): Attribute
 
 function constantOf(node: Node, file: string): Tensor {
   const name = node.outputs[0];
-  const { value, value_int: int, value_ints: ints, value_float: float, value_floats: floats } = node.attributes;
+  const {
+    value,
+    value_int: int,
+    value_ints: ints,
+    value_float: float,
+    value_floats: floats,
+  } = node.attributes;
   if (typeof value === 'object' && 'data' in value) return { ...value, name };
   if (typeof int === 'number') return { name, type: 'int64', shape: [], data: BigInt64Array.of(BigInt(int)) };
   if (typeof float === 'number') return { name, type: 'float32', shape: [], data: Float32Array.of(float) };

@@ -40,7 +40,10 @@ export type MessageOf<M> = M extends Message<infer F> ? Decoded<F> : never;
 const one = <K extends Kind>(number: number, kind: K): Field<K, false> => ({ number, kind, repeated: false });
 const many = <K extends Kind>(number: number, kind: K): Field<K, true> => ({ number, kind, repeated: true });
 
-const message = <F extends Readonly<Record<string, Field>>>(name: string, fields: F): Message<F> => ({ name, fields });
+const message = <F extends Readonly<Record<string, Field>>>(name: string, fields: F): Message<F> => ({
+  name,
+  fields,
+});
 
 export const ENTRY = message('StringStringEntryProto', { key: one(1, 'string'), value: one(2, 'string') });
 
@@ -59,7 +62,10 @@ export const TENSOR = message('TensorProto', {
   data_location: one(14, 'int32'),
 });
 
-const DIMENSION = message('TensorShapeProto.Dimension', { dim_value: one(1, 'int64'), dim_param: one(2, 'string') });
+const DIMENSION = message('TensorShapeProto.Dimension', {
+  dim_value: one(1, 'int64'),
+  dim_param: one(2, 'string'),
+});
 const SHAPE = message('TensorShapeProto', { dim: many(1, DIMENSION) });
 const TENSOR_TYPE = message('TypeProto.Tensor', { elem_type: one(1, 'int32'), shape: one(2, SHAPE) });
 const TYPE = message('TypeProto', { tensor_type: one(1, TENSOR_TYPE) });

@@ -7,7 +7,9 @@ import { DATA_TYPE, OTHER_DATA_TYPES, type MessageOf, type TENSOR } from './sche
 
 type TensorProto = MessageOf<typeof TENSOR>;
 
-const TYPE_OF = new Map(Object.entries(DATA_TYPE).map(([type, code]) => [code as number, type as ElementType]));
+const TYPE_OF = new Map(
+  Object.entries(DATA_TYPE).map(([type, code]) => [code as number, type as ElementType]),
+);
 
 /** The element type of a `TensorProto.DataType` code. Throws InputError for those octet does not hold. */
 export function elementType(code: number | undefined, where: string): ElementType {
@@ -24,7 +26,9 @@ export function shapeOf(dims: readonly number[], where: string): readonly number
   const bad = dims.find((d) => d < 0);
   if (bad !== undefined) throw new InputError(`${where}: dimension ${bad} is negative`);
   if (!(elements(dims) < 2 ** 31)) {
-    throw new InputError(`${where}: shape [${dims.join(', ')}] has ${elements(dims)} elements, the limit is 2^31 - 1`);
+    throw new InputError(
+      `${where}: shape [${dims.join(', ')}] has ${elements(dims)} elements, the limit is 2^31 - 1`,
+    );
   }
   return dims;
 }
@@ -38,7 +42,9 @@ export function parseTensor(proto: TensorProto, name: string, where: string): Te
   const type = elementType(proto.data_type, where);
   const shape = shapeOf(proto.dims, where);
   if (proto.data_location === 1 || proto.external_data.length > 0) {
-    throw new InputError(`${where}: its data lies in another file (external_data), which is not supported; store it inside`);
+    throw new InputError(
+      `${where}: its data lies in another file (external_data), which is not supported; store it inside`,
+    );
   }
   const data = proto.raw_data ? rawData(proto.raw_data, type, shape, where) : typedData(proto, type);
   if (data.length !== elements(shape)) {
@@ -56,8 +62,9 @@ function rawData(raw: Uint8Array, type: ElementType, shape: readonly number[], w
       `${where}: raw_data has ${raw.length} bytes, but shape [${shape.join(', ')}] of ${type} needs ${elements(shape) * bytes}`,
     );
   }
-  const aligned = raw.byteOffset % bytes === 0 ? raw : raw.slice();
-  if (endianness() === 'BE') throw new InputError(`${where}: raw_data is little-endian, this host is big-endian`);
+  const aligned = raw.byteOffset % bytes === 0 ? raw : new Uint8Array(raw);
+  if (endianness() === 'BE')
+    throw new InputError(`${where}: raw_data is little-endian, this host is big-endian`);
   return new ARRAY[type](aligned.buffer as ArrayBuffer, aligned.byteOffset, raw.length / bytes);
 }
 

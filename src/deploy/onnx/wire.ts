@@ -31,7 +31,9 @@ class Decoder {
 
   message(type: Message, end: number, path: string): Values {
     const reader = this.#reader;
-    const byNumber = new Map(Object.entries(type.fields).map(([name, field]) => [field.number, { name, field }]));
+    const byNumber = new Map(
+      Object.entries(type.fields).map(([name, field]) => [field.number, { name, field }]),
+    );
     const value: Values = {};
     for (const [name, field] of Object.entries(type.fields)) value[name] = field.repeated ? [] : undefined;
     while (reader.pos < end) {
@@ -46,7 +48,15 @@ class Decoder {
     return value;
   }
 
-  #field(value: Values, name: string, field: Field, wire: WireType, where: string, at: number, end: number): void {
+  #field(
+    value: Values,
+    name: string,
+    field: Field,
+    wire: WireType,
+    where: string,
+    at: number,
+    end: number,
+  ): void {
     const { kind, repeated } = field;
     const expected = typeof kind === 'string' ? WIRE_TYPE[kind] : WireType.LengthDelimited;
     const list = repeated ? (value[name] as unknown[]) : undefined;
@@ -55,7 +65,8 @@ class Decoder {
       else value[name] = item;
     };
     const packed = repeated && wire === WireType.LengthDelimited && expected !== WireType.LengthDelimited;
-    if (wire !== expected && !packed) throw this.#error(at, where, `has wire type ${wire}, expected ${expected}`);
+    if (wire !== expected && !packed)
+      throw this.#error(at, where, `has wire type ${wire}, expected ${expected}`);
     if (wire !== WireType.LengthDelimited) {
       add(this.#scalar(kind as Scalar, where, at));
       return;
@@ -76,7 +87,8 @@ class Decoder {
   #length(where: string, at: number, end: number): number {
     const length = this.#guard(at, where, () => this.#reader.uint32());
     const left = end - this.#reader.pos;
-    if (length > left) throw this.#error(at, where, `has a length of ${length} bytes, but ${left} are left (truncated?)`);
+    if (length > left)
+      throw this.#error(at, where, `has a length of ${length} bytes, but ${left} are left (truncated?)`);
     return this.#reader.pos + length;
   }
 
@@ -127,7 +139,10 @@ export function decode<F extends Readonly<Record<string, Field>>>(
 type Encodable<F> = Partial<Decoded<F>>;
 
 /** Encodes one message, fields in order of their numbers, repeated scalars packed. */
-export function encode<F extends Readonly<Record<string, Field>>>(type: Message<F>, value: Encodable<F>): Uint8Array {
+export function encode<F extends Readonly<Record<string, Field>>>(
+  type: Message<F>,
+  value: Encodable<F>,
+): Uint8Array {
   const writer = new BinaryWriter();
   write(writer, type, value);
   return writer.finish();
@@ -137,7 +152,9 @@ function write(writer: BinaryWriter, type: Message, value: Values): void {
   const fields = Object.entries(type.fields).sort(([, a], [, b]) => a.number - b.number);
   for (const [name, field] of fields) {
     const { kind, number, repeated } = field;
-    const values = (repeated ? (value[name] ?? []) : [value[name]].filter((v) => v !== undefined)) as unknown[];
+    const values = (
+      repeated ? (value[name] ?? []) : [value[name]].filter((v) => v !== undefined)
+    ) as unknown[];
     if (values.length === 0) continue;
     if (repeated && typeof kind === 'string' && WIRE_TYPE[kind] !== WireType.LengthDelimited) {
       writer.tag(number, WireType.LengthDelimited).fork();

@@ -11,7 +11,8 @@ import { matmul } from './matmul.ts';
 import { allocate, broadcastTo, type Operator, type Value } from './value.ts';
 
 /** Integers carried in floats stay there; others take the type of the operator's result. */
-const resultType = (input: ElementType, result: ElementType): ElementType => (isFloat(input) ? input : result);
+const resultType = (input: ElementType, result: ElementType): ElementType =>
+  isFloat(input) ? input : result;
 
 /** The common shape of two operands (ONNX "Broadcasting"). */
 function commonShape(a: readonly number[], b: readonly number[]): number[] {
@@ -106,14 +107,15 @@ const relu: Operator = (_, [x]) => ({ ...x, data: (x.data as Float64Array).map((
 
 const SOFTMAX_GROUP = 16;
 
+/** JavaScript counts shifts modulo 32; in the accelerator a longer shift leaves nothing. */
+const halve = (value: number, times: number): number => (times > 31 ? 0 : value >>> times);
+
 /**
  * Streaming softmax of one row.
  * logits: int8 [n]    out: uint8 [n]    One octave is 1 LSB for shift 0, 32 LSB (rounded) for shift 5.
  */
 export function streamingSoftmax(logits: NumericData, out: NumericData, shift: number): void {
   const octaves = (d: number): number => (shift === 0 ? d : (d >> shift) + ((d >> (shift - 1)) & 1));
-  // JavaScript counts shifts modulo 32; in the accelerator a longer shift leaves nothing.
-  const halve = (value: number, times: number): number => (times > 31 ? 0 : value >>> times);
   let max = -128;
   let denominator = 0;
   for (let start = 0; start < logits.length; start += SOFTMAX_GROUP) {
@@ -130,7 +132,8 @@ export function streamingSoftmax(logits: NumericData, out: NumericData, shift: n
 
 const itaPartialMax: Operator = (node, [x]) => {
   const shift = numberAttribute(node, 'softmax_shift');
-  if (shift !== 0 && shift !== 5) throw new DeployError(`node ${node.name}: softmax_shift is ${shift}, expected 0 or 5`);
+  if (shift !== 0 && shift !== 5)
+    throw new DeployError(`node ${node.name}: softmax_shift is ${shift}, expected 0 or 5`);
   const columns = x.shape[x.shape.length - 1];
   const data = allocate(resultType(x.type, 'uint8'), x.data.length);
   for (let at = 0; at < data.length; at += columns) {

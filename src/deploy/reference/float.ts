@@ -11,7 +11,8 @@ import { allocate, MOVEMENT, type Operator } from './value.ts';
 /** What taking the floor subtracts on average. */
 const FLOOR = 0.5;
 
-const map = (count: number, at: (i: number) => number): Float64Array => Float64Array.from({ length: count }, (_, i) => at(i));
+const map = (count: number, at: (i: number) => number): Float64Array =>
+  Float64Array.from({ length: count }, (_, i) => at(i));
 
 const requantShift: Operator = (node, [x, mul, add]) => {
   const div = numberAttribute(node, 'div');
@@ -99,9 +100,11 @@ export function compareWithFloat(
   const similarities: Similarity[] = [];
   evaluateFloat(graph, inputs, (name, data) => {
     const integer = integers.get(name);
-    if (integer) similarities.push({ tensor: name, cosine: cosineSimilarity(numbers(integer), numbers(data)) });
+    if (integer)
+      similarities.push({ tensor: name, cosine: cosineSimilarity(numbers(integer), numbers(data)) });
   });
   return similarities;
 }
 
-const numbers = (data: TensorData): ArrayLike<number> => (data instanceof BigInt64Array ? Array.from(data, Number) : data);
+const numbers = (data: TensorData): ArrayLike<number> =>
+  data instanceof BigInt64Array ? Array.from(data, Number) : data;

@@ -23,7 +23,8 @@ export function evaluateNode(
   operators: Readonly<Record<string, Operator>> = OPERATORS,
 ): Value {
   const operator = operators[node.op];
-  if (!operator) throw new DeployError(`node ${node.name}: the reference does not know the operator ${node.op}`);
+  if (!operator)
+    throw new DeployError(`node ${node.name}: the reference does not know the operator ${node.op}`);
   // An omitted optional input has the empty name and arrives as undefined, as the operators expect.
   return operator(node, node.inputs.map((name) => (name === '' ? undefined : read(name))) as Value[]);
 }

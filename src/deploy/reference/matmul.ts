@@ -13,7 +13,14 @@ export interface Matrix {
  * a: [rows, inner]    b: [inner, columns]    out: [rows, columns], written from element `out.offset`
  * Tiles of 2 × 4 sums stay in registers; b is transposed first so that the inner loop reads forwards.
  */
-export function matmul(a: Matrix, b: Matrix, out: Matrix, rows: number, inner: number, columns: number): void {
+export function matmul(
+  a: Matrix,
+  b: Matrix,
+  out: Matrix,
+  rows: number,
+  inner: number,
+  columns: number,
+): void {
   // Rows and columns are padded to whole tiles; the padding is computed and not stored.
   const left = new Float64Array(((rows + 1) & ~1) * inner);
   left.set(a.data.subarray(a.offset, a.offset + rows * inner));

@@ -26,10 +26,16 @@ export const allocate = (type: ElementType, count: number): NumericData =>
   type === 'int64' ? new Float64Array(count) : (new ARRAY[type](count) as NumericData);
 
 /** Elements between neighbours along each axis of a row-major shape. */
-export const strides = (shape: readonly number[]): number[] => shape.map((_, i) => elements(shape.slice(i + 1)));
+export const strides = (shape: readonly number[]): number[] =>
+  shape.map((_, i) => elements(shape.slice(i + 1)));
 
 /** A copy with element (i0, i1, …) of `shape` taken from `start + Σ in · step[n]` of the source. */
-function gatherStrided(source: Value, shape: readonly number[], start: number, step: readonly number[]): Value {
+function gatherStrided(
+  source: Value,
+  shape: readonly number[],
+  start: number,
+  step: readonly number[],
+): Value {
   const data = allocate(source.type, elements(shape));
   let to = 0;
   const walk = (axis: number, from: number): void => {
@@ -111,7 +117,9 @@ const gather: Operator = (node, [table, indices]) => {
     for (const index of indices.data) {
       const at = index < 0 ? index + size : index;
       if (!Number.isInteger(at) || at < 0 || at >= size) {
-        throw new DeployError(`node ${node.name} (Gather): index ${index} lies outside the ${size} entries of its table`);
+        throw new DeployError(
+          `node ${node.name} (Gather): index ${index} lies outside the ${size} entries of its table`,
+        );
       }
       const from = (o * size + at) * run;
       data.set(table.data.subarray(from, from + run), to);
