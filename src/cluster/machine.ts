@@ -300,8 +300,10 @@ export class Machine {
   }
 
   #describeTrap({ fault }: UnhandledTrap): string {
-    const what = fault.access ?? `${causeName(fault.mcause)}${fault.mtval ? ` (${hex(fault.mtval)})` : ''}`;
-    return `${what}\n  by hart ${fault.hart} at pc ${this.describe(fault.pc)}; the guest has no trap handler (mtvec is 0)`;
+    const { access, hart, mcause, mtval, pc } = fault;
+    const what = access?.what ?? causeName(mcause) + (mtval ? ` (${hex(mtval)})` : '');
+    const where = `${what} by hart ${hart} at pc ${this.describe(pc)}${access ? `: ${access.reason}` : ''}`;
+    return `${where}; the guest has no trap handler (mtvec is 0)`;
   }
 
   #describeDeadlock(): string {
@@ -314,7 +316,7 @@ export class Machine {
           : 'sleeps in wfi';
       return `  hart ${hart.index} ${waits} at pc ${this.describe(hart.stalled ? hart.pc : hart.pc - 4)}`;
     });
-    return `deadlock at cycle ${this.clock.now}: every hart sleeps and nothing is pending that could wake one\n${rows.join('\n')}`;
+    return `deadlock at cycle ${this.statistics.cycles}: every hart sleeps and nothing is pending that could wake one\n${rows.join('\n')}`;
   }
 }
 

@@ -1,14 +1,14 @@
 /** One hart: architectural state, traps and the slow paths of the engines (RISC-V manuals, volumes I and II). */
 import type { Clock } from '../device/clock.ts';
 import { STALL } from '../device/device.ts';
-import { BusError } from '../errors.ts';
+import { BusError, hex } from '../errors.ts';
 import type { SystemEvent } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
 import { counterBit, csrs, mstatus } from './csr.ts';
 import type { Engine } from './interpret.ts';
-import { cause, interrupt, TRAP, UnhandledTrap } from './trap.ts';
+import { cause, type Fault, interrupt, TRAP, UnhandledTrap } from './trap.ts';
 
 const MACHINE = 3;
 const USER = 0;
@@ -72,7 +72,7 @@ export class Hart {
   #instretOffset = 0n;
   #reservation: number | undefined;
   #unwatch: (() => void) | undefined;
-  #access: string | undefined;
+  #access: Fault['access'];
 
   constructor(index: number, isa: Isa, context: HartContext) {
     this.index = index;
@@ -265,7 +265,10 @@ export class Hart {
   }
 
   fetchFault(): never {
-    this.#access = `instruction fetch from 0x${(this.pc >>> 0).toString(16).padStart(8, '0')}: nothing can be executed there`;
+    this.#access = {
+      what: `instruction fetch from ${hex(this.pc)}`,
+      reason: 'nothing can be executed there',
+    };
     return this.#raise(cause.instructionAccess, this.pc);
   }
 
@@ -296,11 +299,11 @@ export class Hart {
 
   #checkAtomic(address: number, misaligned: number, access: number, what: string): void {
     if (address & 3) {
-      this.#access = `${what} 0x${(address >>> 0).toString(16).padStart(8, '0')}: not 4-byte aligned`;
+      this.#access = { what: `${what} ${hex(address)}`, reason: 'not 4-byte aligned' };
       this.#raise(misaligned, address);
     }
     if (!this.#context.bus.reachable(address, 4)) {
-      this.#access = `${what} 0x${(address >>> 0).toString(16).padStart(8, '0')}: atomics work on memory only`;
+      this.#access = { what: `${what} ${hex(address)}`, reason: 'atomics work on memory only' };
       this.#raise(access, address);
     }
   }
@@ -313,7 +316,7 @@ export class Hart {
       return access();
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      this.#access = `${what} 0x${(address >>> 0).toString(16).padStart(8, '0')}: ${error.message}`;
+      this.#access = { what: `${what} ${hex(address)}`, reason: error.message };
       return this.#raise(mcause, address);
     } finally {
       if (clock.next < this.#end) {

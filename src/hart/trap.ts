@@ -50,8 +50,8 @@ export interface Fault {
   readonly mcause: number;
   readonly mtval: number;
   readonly pc: number;
-  /** The refused access in words, where there was one. */
-  readonly access?: string;
+  /** The refused access, where there was one: what was tried (`load of 4 bytes from 0x…`), and why it failed. */
+  readonly access?: { readonly what: string; readonly reason: string };
 }
 
 /** Leaves the machine when a trap finds no handler installed (`mtvec` is 0). */
