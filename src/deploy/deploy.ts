@@ -1,0 +1,88 @@
+/** The deployment flow from an integer network to a C project: fuse, assign engines, tile, allocate, emit. */
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from '../errors.ts';
+import { allocate, type Keep } from './allocate/allocate.ts';
+import { emitProject, type Deployment } from './emit-c/project.ts';
+import type { TensorPlace } from './emit-c/network.ts';
+import { check } from './graph/check.ts';
+import type { Graph, TensorData } from './graph/graph.ts';
+import { assign } from './passes/assign.ts';
+import { fuse } from './passes/fuse.ts';
+import { tile } from './tile/tile.ts';
+
+export { buildFirmware } from './firmware/build.ts';
+export type { Deployment, Plan, StepReport } from './emit-c/project.ts';
+export type { TensorPlace } from './emit-c/network.ts';
+
+/** TCDM bytes set aside for stacks: __hart_limit * __stack_bytes of firmware/link.ld. */
+export const L1_STACK_BYTES = 16 * 2048;
+
+export interface DeployOptions {
+  /** TCDM of the machine, bytes; 128 KiB unless given. */
+  readonly tcdmBytes?: number;
+  /** TCDM the network may use, bytes (`--l1`); what the stacks leave of the TCDM unless given. */
+  readonly l1Bytes?: number;
+  /** Softmax shift of the machine's accelerator: 0 unless given. */
+  readonly softmaxShift?: number;
+  /** Which intermediate tensors stay readable after the run; none unless given. */
+  readonly keep?: Keep;
+  /** Default input compiled into the firmware, by input name; zeros unless given. */
+  readonly inputs?: Readonly<Record<string, TensorData>>;
+}
+
+/**
+ * Turns a network into firmware sources and the report of every decision.
+ * @throws DeployError naming the node that cannot be deployed, and the smallest L1 budget where that is the reason
+ */
+export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
+  const { tcdmBytes = 128 * 1024, softmaxShift = 0, keep = 'none', inputs } = options;
+  const available = tcdmBytes - L1_STACK_BYTES;
+  const l1Bytes = options.l1Bytes ?? available;
+  if (!Number.isInteger(l1Bytes) || l1Bytes < 0 || l1Bytes > available) {
+    throw new UsageError(
+      `--l1 is ${l1Bytes}, expected 0 to ${available} bytes: the TCDM of ${tcdmBytes} less ${L1_STACK_BYTES} for stacks`,
+    );
+  }
+  const program = assign(fuse(check(graph)), { softmaxShift });
+  const tiled = tile(program, l1Bytes);
+  return emitProject(tiled, allocate(tiled, keep), l1Bytes, inputs);
+}
+
+/** The repository's firmware directory: runtime, kernels, headers, linker script. */
+const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'firmware');
+const COPIED = ['include', 'runtime', 'kernels', 'link.ld', 'flags.mk'];
+
+/** Writes a deployment to `dir`, with a copy of the firmware's own files, so that it builds on its own. */
+export async function writeProject(deployment: Deployment, dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await Promise.all([
+    ...[...deployment.files].map(([name, content]) => writeFile(join(dir, name), content)),
+    ...COPIED.map((name) => cp(join(FIRMWARE, name), join(dir, name), { recursive: true })),
+  ]);
+}
+
+/**
+ * A tensor as the source network defines it, row-major and without padding, from the memory of a finished run.
+ * @param base address of `place.symbol`
+ * @param peek reads bytes of guest memory
+ */
+export function readTensor(
+  place: TensorPlace,
+  base: number,
+  peek: (address: number, bytes: number) => Uint8Array,
+): Int8Array | Int32Array {
+  const { rows, columns, pitch, elementBytes, offset, transposeOf } = place;
+  const bytes = new Uint8Array(rows * columns * elementBytes);
+  for (let r = 0; r < rows; r++) {
+    bytes.set(peek(base + offset + r * pitch, columns * elementBytes), r * columns * elementBytes);
+  }
+  if (elementBytes === 4) return new Int32Array(bytes.buffer);
+  const matrix = new Int8Array(bytes.buffer);
+  if (transposeOf === undefined) return matrix;
+  return Int8Array.from(
+    { length: rows * columns },
+    (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)],
+  );
+}

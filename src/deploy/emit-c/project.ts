@@ -1,0 +1,147 @@
+/** The C project around the network: main, default inputs, Makefile, and the report plan.json. */
+import type { Allocation } from '../allocate/allocate.ts';
+import { numeric } from '../graph/elements.ts';
+import type { TensorData } from '../graph/graph.ts';
+import type { TiledProgram } from '../tile/tile.ts';
+import { emitNetwork, symbolOf, type TensorPlace } from './network.ts';
+import { emitWeightsAssembly, emitWeightsHeader } from './weights.ts';
+import { comment } from './names.ts';
+
+/** Everything decided about one step. */
+export interface StepReport {
+  readonly name: string;
+  /** Nodes of the source network it stands for. */
+  readonly sources: string;
+  readonly kind: string;
+  readonly engine: 'ita' | 'harts';
+  readonly reason: string;
+  readonly output: string;
+  /** Tile counts, ring sizes, buffers in TCDM, bytes moved. */
+  readonly tiles: Readonly<Record<string, unknown>>;
+}
+
+/** plan.json: the report of a deployment, and where the host finds each tensor. */
+export interface Plan {
+  readonly network: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly l1Budget: number;
+  readonly l1Bytes: number;
+  readonly arenaBytes: number;
+  readonly weightBytes: number;
+  readonly itaJobs: number;
+  /** Multiply-accumulates the accelerator performs, padding included. */
+  readonly itaMacs: number;
+  readonly dmaBytes: number;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly tensors: Readonly<Record<string, TensorPlace>>;
+  readonly steps: readonly StepReport[];
+}
+
+export interface Deployment {
+  readonly plan: Plan;
+  /** Contents by file name; the firmware's own directories are copied beside them. */
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+}
+
+const MACS_PER_JOB = 64 * 64 * 64;
+
+/** @param inputs default values by input name; zeros where absent */
+export function emitProject(
+  tiled: TiledProgram,
+  allocation: Allocation,
+  l1Budget: number,
+  inputs: Readonly<Record<string, TensorData>> = {},
+): Deployment {
+  const network = emitNetwork(tiled, allocation);
+  const weights = network.weights.bytes();
+  const steps = tiled.steps.map(({ step, plan }): StepReport => {
+    const { name, sources, kind, engine, reason, output } = step;
+    return { name, sources, kind, engine, reason, output, tiles: { ...plan } };
+  });
+  const itaJobs = tiled.steps.reduce((n, { plan }) => n + ('jobs' in plan ? plan.jobs : 0), 0);
+  const plan: Plan = {
+    network: tiled.name,
+    metadata: tiled.metadata,
+    l1Budget,
+    l1Bytes: network.l1Bytes,
+    arenaBytes: allocation.arenaBytes,
+    weightBytes: weights.length,
+    itaJobs,
+    itaMacs: itaJobs * MACS_PER_JOB,
+    dmaBytes: tiled.steps.reduce((n, step) => n + step.plan.dmaBytes, 0),
+    inputs: tiled.inputs,
+    outputs: tiled.outputs,
+    tensors: Object.fromEntries(network.tensors),
+    steps,
+  };
+  return {
+    plan,
+    files: new Map<string, string | Uint8Array>([
+      ['network.c', network.source],
+      ['network.h', network.header],
+      ['weights.S', emitWeightsAssembly(network.weights.constants)],
+      ['weights.h', emitWeightsHeader(network.weights.constants)],
+      ['weights.bin', weights],
+      ['inputs.c', emitInputs(tiled, inputs)],
+      ['main.c', MAIN],
+      ['Makefile', MAKEFILE],
+      ['plan.json', `${JSON.stringify(plan, null, 1)}\n`],
+    ]),
+  };
+}
+
+function emitInputs(tiled: TiledProgram, inputs: Readonly<Record<string, TensorData>>): string {
+  const arrays = tiled.inputs.map((name) => {
+    const tensor = tiled.tensors.get(name);
+    const length = tensor?.shape.reduce((n, d) => n * d, 1) ?? 0;
+    const given = inputs[name];
+    if (given && given.length !== length) {
+      throw new RangeError(`the input ${name} has ${given.length} values, expected ${length}`);
+    }
+    const values = given ? [...numeric(given)] : [];
+    const lines = Array.from(
+      { length: Math.ceil(values.length / 16) },
+      (_, i) => `    ${values.slice(16 * i, 16 * i + 16).join(', ')},`,
+    );
+    const type = tensor?.type === 'int32' ? 'int32_t' : 'int8_t';
+    const shape = `/** ${comment(name)}: ${tensor?.type} [${tensor?.shape.join(', ')}] */\n`;
+    const attributes = '__attribute__((section(".data.network"), aligned(64)))';
+    return `${shape}${type} ${symbolOf(name)}[${length}] ${attributes} = {\n${(lines.length > 0 ? lines : ['    0']).join('\n')}\n};\n`;
+  });
+  return `/** The input the network runs on unless the host writes another one before the start. */\n#include "network.h"\n\n${arrays.join('\n')}`;
+}
+
+const MAIN = `/** Runs the network once, on every hart. */
+#include "network.h"
+
+int main(void) {
+  network_run();
+  return 0;
+}
+`;
+
+const MAKEFILE = `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf.
+
+FIRMWARE := .
+include flags.mk
+
+SOURCES := main.c inputs.c network.c weights.S $(wildcard kernels/*.c runtime/*.c runtime/*.S)
+OBJECTS := $(patsubst %,build/%.o,$(SOURCES))
+
+network.elf: $(OBJECTS) link.ld
+\t$(CC) $(LDFLAGS) $(OBJECTS) -o $@
+
+build/%.o: % Makefile flags.mk
+\t@mkdir -p $(@D)
+\t$(CC) $(CFLAGS) -Ikernels -c $< -o $@
+
+build/weights.S.o: weights.bin
+
+clean:
+\trm -rf build network.elf
+
+.PHONY: clean
+
+-include $(OBJECTS:.o=.d)
+`;

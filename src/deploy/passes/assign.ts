@@ -1,0 +1,256 @@
+/** Engine assignment: turns fused nodes into steps with their constants, and records why each engine was chosen. */
+import { DeployError } from '../../errors.ts';
+import { integersAttribute, numberAttribute } from '../graph/attributes.ts';
+import { numeric } from '../graph/elements.ts';
+import type { Graph, Node, Tensor } from '../graph/graph.ts';
+import { acceleratorRequant, shiftOf, type AcceleratorRequant } from './requant.ts';
+import type { AttentionStep, GatherStep, LinearStep, Program, Step, SumStep } from './steps.ts';
+
+/** What of the machine decides where a step can run. */
+export interface AcceleratorLimits {
+  /** 0 or 5: one octave of the softmax is 1 or 32 LSB. */
+  readonly softmaxShift: number;
+}
+
+/** Edge of the accelerator's tile. */
+export const TILE = 64;
+/** Most tiles along one dimension of a layer run (accelerator specification §10). */
+export const MAX_TILES = 15;
+
+/**
+ * Chooses an engine for every node of a fused graph.
+ * @throws DeployError naming the node and what the accelerator cannot do
+ */
+export function assign(graph: Graph, limits: AcceleratorLimits): Program {
+  const tensor = (name: string): Tensor => {
+    const found = graph.tensors.get(name);
+    if (!found) throw new Error(`graph ${graph.name} has no tensor ${name}`);
+    return found;
+  };
+  const steps = graph.nodes.map((node): Step => {
+    const make = MAKERS[node.op];
+    if (!make) throw new Error(`no engine knows ${node.op} of node ${node.name}`);
+    return make(node, tensor, limits);
+  });
+  const { name, inputs, outputs, tensors, metadata } = graph;
+  return { name, inputs, outputs, tensors, steps, metadata };
+}
+
+type Lookup = (name: string) => Tensor;
+
+const base = (node: Node): { name: string; sources: string; output: string } => ({
+  name: node.name,
+  sources: typeof node.attributes.sources === 'string' ? node.attributes.sources : node.name,
+  output: node.outputs[0],
+});
+
+const refuse = (node: Node, reason: string): DeployError =>
+  new DeployError(
+    `node ${node.name}: it needs the accelerator (no hart kernel multiplies matrices), but ${reason}`,
+  );
+
+function requantOf(node: Node, prefix = ''): AcceleratorRequant {
+  const requant = acceleratorRequant({
+    mul: numberAttribute(node, `${prefix}mul`),
+    add: numberAttribute(node, `${prefix}add`),
+    shift: numberAttribute(node, `${prefix}shift`),
+  });
+  if (typeof requant === 'string') throw refuse(node, requant);
+  return requant;
+}
+
+function requireRows(node: Node, rows: number): void {
+  if (rows % TILE !== 0) {
+    throw refuse(
+      node,
+      `its ${rows} rows are no multiple of ${TILE}; padding the sequence would change the softmax, so choose a sequence length of ${Math.ceil(rows / TILE) * TILE}`,
+    );
+  }
+}
+
+function requireInner(node: Node, inner: number, what: string): void {
+  if (inner > MAX_TILES * TILE) {
+    throw refuse(node, `${what} ${inner} exceeds the ${MAX_TILES * TILE} the accelerator accumulates`);
+  }
+}
+
+function linear(node: Node, tensor: Lookup): LinearStep {
+  const [input, weight, bias] = node.inputs.map(tensor);
+  const [rows, inner] = input.shape;
+  const columns = weight.shape[1];
+  if (input.shape.length !== 2 || input.type !== 'int8' || weight.type !== 'int8') {
+    throw refuse(
+      node,
+      `its operands are ${input.type} [${input.shape.join(', ')}] and ${weight.type}, not int8 matrices`,
+    );
+  }
+  requireRows(node, rows);
+  requireInner(node, inner, 'its inner size');
+  if (bias) {
+    const values = numeric(bias.data ?? new Int32Array());
+    if (bias.shape.length !== 1 || values.length !== columns) {
+      throw refuse(node, `its bias ${bias.name} has the shape [${bias.shape.join(', ')}], not [${columns}]`);
+    }
+    const wide = values.find((value) => value < -(2 ** 23) || value >= 2 ** 23);
+    if (wide !== undefined)
+      throw refuse(node, `its bias ${bias.name} holds ${wide}, which needs more than 24 bits`);
+  }
+  const requant = requantOf(node);
+  return {
+    ...base(node),
+    kind: 'linear',
+    engine: 'ita',
+    reason: `int8 matrix product [${rows}, ${inner}] x [${inner}, ${columns}] with one u8 multiplier (${requant.mult} / 2^${requant.shift} + ${requant.add})`,
+    input: input.name,
+    weight,
+    bias,
+    requant,
+    relu: node.attributes.relu === 1,
+    transposed: node.attributes.transposed === 1,
+  };
+}
+
+function attention(node: Node, tensor: Lookup, limits: AcceleratorLimits): AttentionStep {
+  const [q, k, v] = node.inputs.map(tensor);
+  const [rows, width] = q.shape;
+  if (node.attributes.transposed !== 1) {
+    throw refuse(
+      node,
+      `its values ${v.name} are not the output of a linear layer, which alone can write them transposed`,
+    );
+  }
+  if (q.shape.join() !== k.shape.join() || v.shape.join() !== [width, rows].join()) {
+    throw refuse(
+      node,
+      `queries, keys and values are [${q.shape.join(', ')}], [${k.shape.join(', ')}] and [${v.shape.toReversed().join(', ')}], not of one shape`,
+    );
+  }
+  requireRows(node, rows);
+  requireInner(node, rows, 'its sequence length');
+  requireInner(node, width, 'its head width');
+  const softmaxShift = numberAttribute(node, 'softmax_shift');
+  if (softmaxShift !== limits.softmaxShift) {
+    throw refuse(
+      node,
+      `its softmax has shift ${softmaxShift}, the machine's accelerator ${limits.softmaxShift} (see --softmax-shift)`,
+    );
+  }
+  return {
+    ...base(node),
+    kind: 'attention',
+    engine: 'ita',
+    reason: `single attention head of ${rows} rows, width ${width}, softmax shift ${softmaxShift}`,
+    q: q.name,
+    k: k.name,
+    v: v.name,
+    logits: requantOf(node, 'logits_'),
+    values: requantOf(node),
+    softmaxShift,
+  };
+}
+
+/** Largest |Σ terms| of int8 tensors. */
+const reach = (terms: number): number => 128 * terms;
+
+function sum(
+  node: Node,
+  tensor: Lookup,
+  terms: readonly string[],
+  scale: number[],
+  offset: number[],
+  shift: number,
+  what: string,
+): SumStep {
+  for (const term of terms) {
+    const { type, shape } = tensor(term);
+    if (type !== 'int8' || shape.length !== 2) {
+      throw new DeployError(
+        `node ${node.name}: its input ${term} is ${type} [${shape.join(', ')}], expected an int8 matrix`,
+      );
+    }
+  }
+  const outside = [...scale, ...offset].find((value) => value !== (value | 0));
+  if (outside !== undefined)
+    throw new DeployError(`node ${node.name}: the constant ${outside} needs more than 32 bits`);
+  const largest = Math.max(...scale.map((s, i) => Math.abs(s) * reach(terms.length) + Math.abs(offset[i])));
+  return {
+    ...base(node),
+    kind: 'sum',
+    engine: 'harts',
+    reason: `${what}, element by element`,
+    terms,
+    scale: Int32Array.from(scale),
+    offset: Int32Array.from(offset),
+    shift,
+    wide: largest >= 2 ** 31 || shift > 31,
+  };
+}
+
+function requantSum(node: Node, tensor: Lookup): SumStep {
+  const [mul, add, shift] = ['mul', 'add', 'shift'].map((name) => numberAttribute(node, name));
+  return sum(
+    node,
+    tensor,
+    node.inputs,
+    [mul],
+    [add],
+    shift,
+    `sum of ${node.inputs.length} tensors, requantised`,
+  );
+}
+
+function normSum(node: Node, tensor: Lookup): SumStep {
+  const [weight, bias, ...terms] = node.inputs;
+  const channels = tensor(terms[0]).shape.at(-1) ?? 0;
+  const mul = numberAttribute(node, 'mul');
+  if (numberAttribute(node, 'n_levels') !== 256) {
+    throw new DeployError(
+      `node ${node.name}: iNoNorm of ${numberAttribute(node, 'n_levels')} levels; only 256 are supported`,
+    );
+  }
+  // ((Σx · weight + bias) · mul) / D = (Σx · (weight · mul) + bias · mul) / D, exactly: the products are folded here.
+  const [scale, offset] = [weight, bias].map((name) => {
+    const { data, shape } = tensor(name);
+    if (data?.length !== channels) {
+      throw new DeployError(
+        `node ${node.name}: ${name} has the shape [${shape.join(', ')}], expected one value for each of ${channels} channels`,
+      );
+    }
+    return Array.from(numeric(data), (value) => value * mul);
+  });
+  return sum(
+    node,
+    tensor,
+    terms,
+    scale,
+    offset,
+    shiftOf(node, numberAttribute(node, 'D')),
+    `NoNorm of ${terms.length === 1 ? 'a tensor' : `the sum of ${terms.length} tensors`}`,
+  );
+}
+
+function gather(node: Node, tensor: Lookup): GatherStep {
+  const [table, ids] = node.inputs.map(tensor);
+  if (table.type !== 'int8' || ids.type !== 'int32') {
+    throw new DeployError(
+      `node ${node.name}: gathers ${table.type} rows by ${ids.type} indices, expected int8 by int32`,
+    );
+  }
+  return {
+    ...base(node),
+    kind: 'gather',
+    engine: 'harts',
+    reason: `rows of ${table.name} picked by ${ids.name}: each hart has the DMA fetch its share`,
+    table,
+    ids: ids.name,
+    offsets: integersAttribute(node, 'offsets', [0]),
+  };
+}
+
+const MAKERS: Readonly<Record<string, (node: Node, tensor: Lookup, limits: AcceleratorLimits) => Step>> = {
+  Linear: linear,
+  AttentionHead: attention,
+  RequantSum: requantSum,
+  NormSum: normSum,
+  GatherRows: gather,
+};
