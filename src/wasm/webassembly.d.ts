@@ -16,6 +16,7 @@ declare namespace WebAssembly {
     constructor(descriptor: { value: 'i32' | 'i64'; mutable?: boolean }, value: number | bigint);
     value: number | bigint;
   }
+  // oxlint-disable-next-line typescript/no-extraneous-class -- the API's class has no members that octet uses
   class Module {
     constructor(bytes: Uint8Array);
   }

@@ -1,0 +1,312 @@
+/** The accelerator as a memory-mapped device: contexts, lock, job queue and completion (specs/ita.md §3, §9, §11). */
+import type { Memory, RamWindow } from '../../memory/memory.ts';
+import type { Clock, Timer } from '../clock.ts';
+import type { Device } from '../device.ts';
+import { type Behaviour, RegisterPort } from '../registers.ts';
+import { Engine, type EngineState, type Job } from './engine.ts';
+import { clearWhileBusy, noRegister, queueFull } from './hazards.ts';
+import {
+  BLOCK_BYTES,
+  FIRST_JOB_REGISTER,
+  ITA,
+  JOB_REGISTER_NAMES,
+  JOB_REGISTERS,
+  type JobRegister,
+} from './registers.ts';
+import { type SoftmaxShift, TILE } from './reference.ts';
+import { COMMITTED_TO_BUSY, IDLE_BETWEEN_JOBS, jobCycles, type Revision, TRIGGER_TO_BUSY } from './timing.ts';
+
+export interface ItaOptions {
+  readonly memory: Memory;
+  /** The TCDM: pointers keep the address bits below its size, rounded up to a power of two. */
+  readonly tcdm: RamWindow;
+  readonly clock: Clock;
+  /** Job contexts, 1 … 4; published revisions have 2 or 4. */
+  readonly contexts: number;
+  readonly softmaxShift: SoftmaxShift;
+  /** Which revision's durations apply; the register map is always that of revision B. */
+  readonly revision: Revision;
+  /** Called at the cycle a job completes, after its results are in memory and busy has fallen. */
+  readonly onDone: () => void;
+}
+
+export interface ItaStatistics {
+  jobs: number;
+  /** Multiply-accumulates: 64^3 per job. */
+  macs: number;
+  busyCycles: number;
+}
+
+/** The job queue as a debugger shows it. */
+export interface ItaQueue {
+  /** The context being programmed, the one that runs or runs next, and how many are committed and unfinished. */
+  readonly programming: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly contexts: number;
+  readonly locked: boolean;
+  readonly started: boolean;
+  readonly engine: Readonly<EngineState>;
+}
+
+/** Everything of the register file but the job registers. */
+interface Control {
+  programming: number;
+  running: number;
+  pending: number;
+  locked: boolean;
+  /** Whether execution is allowed: set by a trigger, kept until a soft clear. */
+  started: boolean;
+  busy: boolean;
+  status: number;
+  nextId: number;
+  finished: number;
+  completed: number;
+}
+
+const POWER_ON: Control = {
+  programming: 0,
+  running: 0,
+  pending: 0,
+  locked: false,
+  started: false,
+  busy: false,
+  status: 0,
+  nextId: 0,
+  finished: 0,
+  completed: 0,
+};
+
+interface Snapshot {
+  readonly control: Control;
+  readonly registers: Int32Array;
+  readonly statistics: ItaStatistics;
+  readonly engine: ReturnType<Engine['snapshot']>;
+}
+
+const LOCK_TAKEN = -2;
+const ALL_PENDING = -1;
+const TRIGGER_VALUE = 0xdead_beef | 0;
+
+const zero = (): number => 0;
+
+/** Position of each job register within its context. */
+const JOB_INDEX = Object.fromEntries(JOB_REGISTER_NAMES.map((name, index) => [name, index])) as Readonly<
+  Record<JobRegister, number>
+>;
+
+/** The accelerator. A hazard throws MachineError from the access or, for a queued job, from the clock. */
+export class Ita implements Device {
+  readonly name = 'ita';
+  readonly #contexts: number;
+  readonly #revision: Revision;
+  readonly #onDone: () => void;
+  readonly #engine: Engine;
+  readonly #timer: Timer;
+  readonly #port: RegisterPort<keyof typeof ITA.registers>;
+  /** int32 [contexts][17], as in the register map from 0x20. */
+  readonly #registers: Int32Array;
+  readonly #jobs: readonly Job[];
+  #control: Control = { ...POWER_ON };
+  #statistics: ItaStatistics = { jobs: 0, macs: 0, busyCycles: 0 };
+  /** The context the access in progress reads. */
+  #selected = 0;
+
+  constructor({ memory, tcdm, clock, contexts, softmaxShift, revision, onDone }: ItaOptions) {
+    if (!Number.isInteger(contexts) || contexts < 1 || contexts > 4)
+      throw new Error(`ITA has 1 to 4 contexts, not ${contexts}`);
+    this.#contexts = contexts;
+    this.#revision = revision;
+    this.#onDone = onDone;
+    this.#engine = new Engine(memory, tcdm, softmaxShift);
+    this.#registers = new Int32Array(contexts * JOB_REGISTERS);
+    const registers = this.#registers;
+    this.#jobs = Array.from({ length: contexts }, (_, context) => ({
+      context,
+      get: (register) => registers[context * JOB_REGISTERS + JOB_INDEX[register]],
+    }));
+    this.#timer = clock.timer('ita', () => (this.#control.busy ? this.#complete() : this.#start()));
+    this.#port = new RegisterPort(ITA, { ...this.#controlRegisters(), ...this.#jobRegisters() });
+  }
+
+  /** The BUSY level: high while a job runs. */
+  get busy(): boolean {
+    return this.#control.busy;
+  }
+
+  get queue(): ItaQueue {
+    const { programming, running, pending, locked, started } = this.#control;
+    return {
+      programming,
+      running,
+      pending,
+      locked,
+      started,
+      contexts: this.#contexts,
+      engine: { ...this.#engine.state },
+    };
+  }
+
+  /** Since power-on. */
+  get statistics(): Readonly<ItaStatistics> {
+    return this.#statistics;
+  }
+
+  /** Every register of the block with its present value. */
+  values(): Generator<{ name: string; offset: number; value: number }> {
+    this.#selected = this.#control.programming;
+    return this.#port.values();
+  }
+
+  load(offset: number, bytes: number, hart: number): number {
+    const block = this.#select(offset);
+    return this.#port.load(block, bytes, hart);
+  }
+
+  store(offset: number, bytes: number, value: number, hart: number): void {
+    this.#port.store(this.#select(offset), bytes, value, hart);
+  }
+
+  peek(offset: number, _bytes: number, hart: number): number {
+    const block = offset % BLOCK_BYTES;
+    if (block >= FIRST_JOB_REGISTER + 4 * JOB_REGISTERS) return 0;
+    this.#select(offset);
+    return this.#port.peek(block & ~3, hart);
+  }
+
+  reset(): void {
+    this.#timer.cancel();
+    this.#control = { ...POWER_ON };
+    this.#registers.fill(0);
+    this.#statistics = { jobs: 0, macs: 0, busyCycles: 0 };
+    this.#engine.reset();
+  }
+
+  snapshot(): Snapshot {
+    return {
+      control: { ...this.#control },
+      registers: this.#registers.slice(),
+      statistics: { ...this.#statistics },
+      engine: this.#engine.snapshot(),
+    };
+  }
+
+  restore(state: unknown): void {
+    const { control, registers, statistics, engine } = state as Snapshot;
+    this.#control = { ...control };
+    this.#registers.set(registers);
+    this.#statistics = { ...statistics };
+    this.#engine.restore(engine);
+  }
+
+  /**
+   * Splits an offset: the block repeats every 256 bytes, and for reads bits 10:8 select the context (0: the one being
+   * programmed, n + 1: context n). Returns the offset in the block.
+   */
+  #select(offset: number): number {
+    const block = offset % BLOCK_BYTES;
+    if (block >= FIRST_JOB_REGISTER + 4 * JOB_REGISTERS) throw noRegister(offset);
+    const bank = (offset / BLOCK_BYTES) & 7;
+    this.#selected = bank === 0 ? this.#control.programming : (bank - 1) % this.#contexts;
+    return block;
+  }
+
+  #controlRegisters(): Record<Exclude<keyof typeof ITA.registers, JobRegister>, Behaviour> {
+    const takeFinished = (): number => {
+      const { finished } = this.#control;
+      this.#control.finished = 0;
+      return finished;
+    };
+    return {
+      TRIGGER: { read: () => TRIGGER_VALUE, write: (value) => this.#trigger(value) },
+      ACQUIRE: { read: () => this.#acquire(), peek: () => this.#acquirable() },
+      FINISHED: { read: takeFinished, write: takeFinished, peek: () => this.#control.finished },
+      STATUS: { read: () => this.#control.status },
+      RUNNING_JOB: { read: () => this.#control.completed },
+      SOFT_CLEAR: { read: zero, write: (value) => this.#softClear(value) },
+      RESERVED: { read: zero },
+      SW_EVT: { read: zero, write: () => {} },
+    };
+  }
+
+  #jobRegisters(): Record<JobRegister, Behaviour> {
+    const behaviour = (name: JobRegister): Behaviour => ({
+      read: () => this.#registers[this.#selected * JOB_REGISTERS + JOB_INDEX[name]],
+      write: (value) => {
+        if (this.#control.pending === this.#contexts)
+          throw queueFull(this.#contexts, `register ${name} written`);
+        this.#registers[this.#control.programming * JOB_REGISTERS + JOB_INDEX[name]] = value;
+      },
+    });
+    return Object.fromEntries(JOB_REGISTER_NAMES.map((name) => [name, behaviour(name)])) as Record<
+      JobRegister,
+      Behaviour
+    >;
+  }
+
+  /** What ACQUIRE would read now. */
+  #acquirable(): number {
+    const { locked, pending, nextId } = this.#control;
+    return locked ? LOCK_TAKEN : pending === this.#contexts ? ALL_PENDING : nextId;
+  }
+
+  #acquire(): number {
+    const id = this.#acquirable();
+    if (id < 0) return id;
+    this.#control.locked = true;
+    this.#control.nextId = (id + 1) & 0xff;
+    return id;
+  }
+
+  #trigger(value: number): void {
+    const control = this.#control;
+    if (control.pending === this.#contexts) throw queueFull(this.#contexts, 'TRIGGER written');
+    const committedBefore = control.pending > 0;
+    control.pending++;
+    control.locked = false;
+    if (value === 0) {
+      control.started = true;
+      control.status |= 1 << (8 * control.programming);
+    }
+    control.programming = (control.programming + 1) % this.#contexts;
+    const waiting = this.#timer.deadline !== Infinity;
+    if (control.started && !waiting) this.#timer.after(committedBefore ? COMMITTED_TO_BUSY : TRIGGER_TO_BUSY);
+  }
+
+  #start(): void {
+    const job = this.#jobs[this.#control.running];
+    const division = this.#engine.start(job);
+    const cycles = jobCycles(this.#revision, job.get('CTRL_STREAM'), division);
+    this.#control.busy = true;
+    this.#statistics.busyCycles += cycles;
+    this.#timer.after(cycles);
+  }
+
+  #complete(): void {
+    const control = this.#control;
+    this.#engine.finish(this.#jobs[control.running]);
+    control.busy = false;
+    control.pending--;
+    control.status &= ~(0xff << (8 * control.running));
+    control.running = (control.running + 1) % this.#contexts;
+    control.completed = (control.completed + 1) & 0xff;
+    control.finished = Math.min(2, control.finished + 1);
+    this.#statistics.jobs++;
+    this.#statistics.macs += TILE ** 3;
+    if (control.pending > 0) this.#timer.after(IDLE_BETWEEN_JOBS);
+    this.#onDone();
+  }
+
+  /** The engine keeps its position and its fetched weights; a job that runs or is about to would be torn (§9). */
+  #softClear(value: number): void {
+    const control = this.#control;
+    if (this.#timer.deadline !== Infinity) throw clearWhileBusy(control.running, this.#engine.state);
+    const { nextId, status, finished, completed } = control;
+    if (value === 0) {
+      this.#control = { ...POWER_ON };
+      this.#registers.fill(0);
+    } else {
+      this.#control = { ...POWER_ON, nextId, status, finished, completed };
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/** Opcodes of the WebAssembly instructions octet emits (WebAssembly Core Specification 2.0, §5.4), by the names of the text format. */
+
+/** One byte as it stands; with a prefix byte (0xfc, 0xfd) the prefix is in bits 23:16 and the number below it. */
+export type Opcode = number;
+
+const simd = (code: number): Opcode => 0xfd_0000 | code;
+
+export const END = 0x0b;
+
+export const control = { unreachable: 0x00, nop: 0x01, return: 0x0f, drop: 0x1a, select: 0x1b } as const;
+
+export const i32 = {
+  load: 0x28,
+  load8S: 0x2c,
+  load8U: 0x2d,
+  load16S: 0x2e,
+  load16U: 0x2f,
+  store: 0x36,
+  store8: 0x3a,
+  store16: 0x3b,
+  eqz: 0x45,
+  eq: 0x46,
+  ne: 0x47,
+  ltS: 0x48,
+  ltU: 0x49,
+  gtS: 0x4a,
+  gtU: 0x4b,
+  leS: 0x4c,
+  leU: 0x4d,
+  geS: 0x4e,
+  geU: 0x4f,
+  clz: 0x67,
+  ctz: 0x68,
+  popcnt: 0x69,
+  add: 0x6a,
+  sub: 0x6b,
+  mul: 0x6c,
+  divS: 0x6d,
+  divU: 0x6e,
+  remS: 0x6f,
+  remU: 0x70,
+  and: 0x71,
+  or: 0x72,
+  xor: 0x73,
+  shl: 0x74,
+  shrS: 0x75,
+  shrU: 0x76,
+  rotl: 0x77,
+  rotr: 0x78,
+  wrapI64: 0xa7,
+  extend8S: 0xc0,
+  extend16S: 0xc1,
+} as const;
+
+export const i64 = {
+  load: 0x29,
+  store: 0x37,
+  eqz: 0x50,
+  eq: 0x51,
+  ne: 0x52,
+  ltS: 0x53,
+  ltU: 0x54,
+  gtS: 0x55,
+  gtU: 0x56,
+  leS: 0x57,
+  leU: 0x58,
+  geS: 0x59,
+  geU: 0x5a,
+  add: 0x7c,
+  sub: 0x7d,
+  mul: 0x7e,
+  and: 0x83,
+  or: 0x84,
+  xor: 0x85,
+  shl: 0x86,
+  shrS: 0x87,
+  shrU: 0x88,
+  extendI32S: 0xac,
+  extendI32U: 0xad,
+} as const;
+
+export const v128 = {
+  load: simd(0),
+  load8Splat: simd(7),
+  load16Splat: simd(8),
+  load32Splat: simd(9),
+  store: simd(11),
+  and: simd(78),
+  or: simd(80),
+  xor: simd(81),
+  anyTrue: simd(83),
+} as const;
+
+export const i8x16 = {
+  swizzle: simd(14),
+  splat: simd(15),
+  extractLaneS: simd(21),
+  extractLaneU: simd(22),
+  eq: simd(35),
+  bitmask: simd(100),
+  narrowI16x8S: simd(101),
+  narrowI16x8U: simd(102),
+  shl: simd(107),
+  shrS: simd(108),
+  shrU: simd(109),
+  add: simd(110),
+  sub: simd(113),
+  minS: simd(118),
+  minU: simd(119),
+  maxS: simd(120),
+  maxU: simd(121),
+} as const;
+
+export const i16x8 = {
+  extaddPairwiseI8x16S: simd(124),
+  extaddPairwiseI8x16U: simd(125),
+  narrowI32x4S: simd(133),
+  extendLowI8x16S: simd(135),
+  extendHighI8x16S: simd(136),
+  extendLowI8x16U: simd(137),
+  extendHighI8x16U: simd(138),
+  shl: simd(139),
+  shrS: simd(140),
+  shrU: simd(141),
+  add: simd(142),
+  sub: simd(145),
+  mul: simd(149),
+  splat: simd(16),
+} as const;
+
+export const i32x4 = {
+  splat: simd(17),
+  extractLane: simd(27),
+  extaddPairwiseI16x8S: simd(126),
+  extaddPairwiseI16x8U: simd(127),
+  shl: simd(171),
+  shrS: simd(172),
+  shrU: simd(173),
+  add: simd(174),
+  sub: simd(177),
+  mul: simd(181),
+  minS: simd(182),
+  maxS: simd(184),
+  dotI16x8S: simd(186),
+} as const;
