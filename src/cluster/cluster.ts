@@ -19,6 +19,9 @@ export class Cluster implements HartLines {
   readonly clock: Clock;
   readonly #quantum: number;
   #stopped = false;
+  /** The round at work: whose turn it is (all had theirs at first), and the time the slice reaches. */
+  #turn: number;
+  #end = 0;
   /** Called when no hart can ever run again; says what each waits for. */
   readonly #explainDeadlock: () => string;
 
@@ -26,6 +29,7 @@ export class Cluster implements HartLines {
     this.harts = harts;
     this.clock = clock;
     this.#quantum = quantum;
+    this.#turn = harts.length;
     this.#explainDeadlock = explainDeadlock;
   }
 
@@ -59,32 +63,41 @@ export class Cluster implements HartLines {
   }
 
   /**
-   * Runs until stopped or until `instructions` more have retired over all harts.
+   * Runs until stopped or until `instructions` more have retired over all harts, and can go on from there: where a
+   * run is cut makes no difference to what the guest does.
    * @throws MachineError when every hart sleeps and no deadline is set
    */
   run(instructions: number): Stop {
     let budget = instructions;
     this.#stopped = false;
-    while (!this.#stopped) {
+    for (;;) {
+      if (this.#stopped) return 'stopped';
       if (budget <= 0) return 'budget';
-      let start = Infinity;
-      for (const hart of this.harts) if (!hart.asleep && hart.cycle < start) start = hart.cycle;
-      if (this.clock.next <= start) {
-        if (start === Infinity && this.clock.next === Infinity)
-          throw new MachineError(this.#explainDeadlock());
-        this.clock.advance(this.clock.next);
+      if (this.#turn === this.harts.length) {
+        this.#startRound();
         continue;
       }
-      let end = Math.min(start + this.#quantum, this.clock.next);
-      for (const hart of this.harts) {
-        if (hart.asleep || hart.cycle >= end) continue;
+      const hart = this.harts[this.#turn];
+      while (!hart.asleep && hart.cycle < this.#end && budget > 0 && !this.#stopped) {
         const before = hart.instret;
-        hart.run(Math.min(end, hart.cycle + budget));
+        hart.run(Math.min(this.#end, hart.cycle + budget));
         budget -= hart.instret - before;
-        end = Math.min(end, this.clock.next);
-        if (this.#stopped || budget <= 0) break;
+        this.#end = Math.min(this.#end, this.clock.next);
       }
+      if (hart.asleep || hart.cycle >= this.#end) this.#turn++;
     }
-    return 'stopped';
+  }
+
+  /** Fires the deadlines that no awake hart may overtake, then opens the next slice. */
+  #startRound(): void {
+    let start = Infinity;
+    for (const hart of this.harts) if (!hart.asleep && hart.cycle < start) start = hart.cycle;
+    if (this.clock.next <= start) {
+      if (this.clock.next === Infinity) throw new MachineError(this.#explainDeadlock());
+      this.clock.advance(this.clock.next);
+      return;
+    }
+    this.#end = Math.min(start + this.#quantum, this.clock.next);
+    this.#turn = 0;
   }
 }

@@ -1,0 +1,203 @@
+/** `octet infer`: runs a network as firmware on the emulated cluster and proves the result. */
+import { type Command, Option } from 'commander';
+import { type CheckLevel, type Inference, inferMobileBert } from '../deploy/run/mobilebert.ts';
+import { MOBILEBERT, type MobileBertConfig } from '../deploy/models/mobilebert.ts';
+import { defaultTokens, fitTokens, parseTokens, type Tokens } from '../deploy/models/tokens.ts';
+import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
+import { UsageError } from '../errors.ts';
+import {
+  addMachineOptions,
+  type MachineFlags,
+  machineOf,
+  parseSize,
+  parseWhole,
+  readInput,
+} from './options.ts';
+import { bytesText, grouped, Progress, table } from './text.ts';
+
+interface InferFlags extends MachineFlags {
+  readonly layers: number;
+  readonly seq: number;
+  readonly seed: number;
+  readonly weights?: string;
+  readonly input?: string;
+  readonly item?: string;
+  readonly text?: string;
+  readonly vocab?: string;
+  readonly check: CheckLevel;
+  readonly float?: boolean;
+  readonly l1?: number;
+  readonly workspace: string;
+  readonly json?: boolean;
+}
+
+/** Exit status when the firmware's result differs from the reference. */
+const MISMATCH = 1;
+
+export function addInfer(program: Command): void {
+  const command = program
+    .command('infer')
+    .summary('run a network as firmware and check the result')
+    .description(
+      'Builds a network, deploys it to C, compiles it with riscv-gcc, runs the ELF file on the emulated cluster and\n' +
+        'compares the result with an independent integer reference. Networks: mobilebert.\n' +
+        'Built networks and firmware are kept in the workspace and used again.',
+    )
+    .argument('<network>', 'mobilebert')
+    .option('--layers <n>', 'transformer layers', parseWhole(1, 24), MOBILEBERT.layers)
+    .option(
+      '--seq <n>',
+      'sequence length in tokens, a multiple of 64',
+      parseWhole(64, 512),
+      MOBILEBERT.sequence,
+    )
+    .option('--seed <n>', 'seed of the synthetic weights', parseWhole(0), 1)
+    .option('--weights <file.npz>', 'your own integer weights instead of synthetic ones')
+    .option('--input <tokens.json>', 'token ids: a list, {"input_ids": …}, or a SQuAD file with --item')
+    .option('--item <id>', 'which item of the input file: its index or its qas_id')
+    .option('--text <text>', 'text to tokenise with --vocab; "question|passage" makes two segments')
+    .option('--vocab <vocab.txt>', 'WordPiece vocabulary for --text')
+    .addOption(
+      new Option('--check <what>', 'compare with the integer reference')
+        .choices(['none', 'output', 'layers'])
+        .default('output'),
+    )
+    .option('--float', 'also run the network in floating point and print the similarity of each layer')
+    .option('--l1 <size>', 'cluster memory the network may use', parseSize)
+    .option('--workspace <dir>', 'where networks and firmware are kept', 'build/workspace')
+    .option('--json', 'print one JSON object');
+  addMachineOptions(command).action(async (network: string, flags: InferFlags) => {
+    process.exitCode = await infer(network, flags);
+  });
+}
+
+async function infer(network: string, flags: InferFlags): Promise<number> {
+  if (network !== 'mobilebert')
+    throw new UsageError(`there is no network '${network}'; octet knows mobilebert`);
+  const config: MobileBertConfig = { ...MOBILEBERT, layers: flags.layers, sequence: flags.seq };
+  const { tokens, source } = readTokens(flags, config);
+  const bar = new Progress();
+  const result = await inferMobileBert({
+    config,
+    machine: machineOf(flags),
+    seed: flags.seed,
+    ...(flags.weights === undefined
+      ? {}
+      : { weights: { file: flags.weights, bytes: readInput(flags.weights) } }),
+    tokens,
+    check: flags.check,
+    ...(flags.float === undefined ? {} : { float: flags.float }),
+    ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
+    workspace: flags.workspace,
+    progress: (phase, instructions) =>
+      bar.show(instructions === undefined ? phase : `${phase}: ${grouped(instructions)} instructions`),
+  }).finally(() => bar.done());
+  const mismatches = result.comparisons.reduce((sum, c) => sum + c.mismatches, 0);
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(jsonReport(result, flags, source))}\n` : textReport(result, flags, source),
+  );
+  return mismatches === 0 ? 0 : MISMATCH;
+}
+
+/** The tokens to run and where they come from, in words. */
+function readTokens(flags: InferFlags, config: MobileBertConfig): { tokens: Tokens; source: string } {
+  const { input, text, vocab, item } = flags;
+  if (input !== undefined && text !== undefined)
+    throw new UsageError('--input and --text exclude each other');
+  if (item !== undefined && input === undefined) throw new UsageError('--item needs --input');
+  if ((text === undefined) !== (vocab === undefined)) throw new UsageError('--text and --vocab go together');
+  const decode = (file: string): string => new TextDecoder().decode(readInput(file));
+  if (input !== undefined) {
+    return {
+      tokens: parseTokens(decode(input), input, config, item),
+      source: item ? `${input}, item ${item}` : input,
+    };
+  }
+  if (text !== undefined && vocab !== undefined) {
+    const [first, second] = text.split('|').map((part) => part.trim());
+    const encoding = encodeText(parseVocabulary(decode(vocab), vocab), first, second);
+    return { tokens: fitTokens(encoding, config, '--text'), source: '--text' };
+  }
+  return { tokens: defaultTokens(config), source: 'built-in sequence' };
+}
+
+function jsonReport(result: Inference, flags: InferFlags, input: string): Record<string, unknown> {
+  const { statistics, comparisons, seconds } = result;
+  const mismatches = comparisons.reduce((sum, c) => sum + c.mismatches, 0);
+  return {
+    model: 'mobilebert',
+    layers: flags.layers,
+    seq: flags.seq,
+    weights: result.weights,
+    input,
+    check: flags.check,
+    match: flags.check === 'none' ? null : mismatches === 0,
+    elements: comparisons.reduce((sum, c) => sum + c.elements, 0),
+    mismatches,
+    comparisons,
+    instructions: statistics.harts.map((h) => h.instructions),
+    cycles: statistics.cycles,
+    itaJobs: statistics.ita.jobs,
+    itaMacs: statistics.ita.macs,
+    itaBusyCycles: statistics.ita.busyCycles,
+    dmaTransfers: statistics.dma.transfers,
+    dmaBytes: statistics.dma.bytes,
+    memoryHash: result.memoryHash,
+    similarities: result.similarities,
+    elf: result.elf,
+    wallSeconds: seconds.run,
+    seconds,
+  };
+}
+
+function textReport(result: Inference, flags: InferFlags, input: string): string {
+  const { statistics, seconds, plan } = result;
+  const { harts, ita, dma, cycles } = statistics;
+  const percent = (part: number): string => `${((100 * part) / cycles).toFixed(1)} %`;
+  const perSecond = (statistics.instructions / seconds.run / 1e6).toFixed(0);
+  const lines = [
+    `MobileBERT, ${flags.layers} layers, S=${flags.seq}, int8`,
+    `weights      ${result.weights}`,
+    `input        ${input}`,
+    `network      ${result.networkDirectory}/network.onnx`,
+    `firmware     ${result.elf} (${bytesText(plan.weightBytes)} of weights, ${bytesText(plan.l1Bytes)} of TCDM)`,
+    '',
+    table([
+      ['', 'instructions', 'asleep'],
+      ...harts.map((h) => [`hart ${h.hart}`, grouped(h.instructions), grouped(h.sleepCycles)]),
+      ['all', grouped(statistics.instructions), ''],
+    ]),
+    '',
+    `cycles       ${grouped(cycles)} (one per instruction; devices as modelled)`,
+    `ITA          ${grouped(ita.jobs)} jobs, ${grouped(ita.macs)} MAC, busy ${percent(ita.busyCycles)} of the time`,
+    `DMA          ${grouped(dma.transfers)} transfers, ${bytesText(dma.bytes)}, busy ${percent(dma.busyCycles)} of the time`,
+    `wall         ${seconds.run.toFixed(2)} s for the run (${perSecond} million instructions per second), ` +
+      `${seconds.build.toFixed(2)} s to build, ${seconds.reference.toFixed(2)} s for the reference`,
+    `memory hash  ${result.memoryHash}`,
+    ...similarityLines(result),
+    '',
+    ...verdict(result, flags.check),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function similarityLines({ similarities }: Inference): string[] {
+  if (similarities.length === 0) return [];
+  const rows = similarities.map((s) => [s.tensor, s.cosine.toFixed(4)]);
+  return ['', 'cosine similarity with the floating-point run', table([['tensor', 'cosine'], ...rows])];
+}
+
+function verdict({ comparisons }: Inference, check: CheckLevel): string[] {
+  if (check === 'none') return ['NOT CHECKED against the integer reference (--check=none)'];
+  const wrong = comparisons.filter((c) => c.mismatches > 0);
+  const elements = comparisons.reduce((sum, c) => sum + c.elements, 0);
+  if (wrong.length === 0) {
+    const what = check === 'layers' ? `elements of ${comparisons.length} layer outputs` : 'output elements';
+    return [`MATCH: all ${grouped(elements)} ${what} equal the independent integer reference`];
+  }
+  return wrong.map(
+    ({ tensor, mismatches, elements: count, first }) =>
+      `MISMATCH: ${tensor}: ${grouped(mismatches)} of ${grouped(count)} elements differ; ` +
+      `the first at ${first?.index} is ${first?.actual}, expected ${first?.expected}`,
+  );
+}

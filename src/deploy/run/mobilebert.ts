@@ -1,0 +1,194 @@
+/** MobileBERT from parameters to a checked result: build the network, deploy it, run the firmware, compare. */
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MachineConfig } from '../../cluster/config.ts';
+import type { Statistics } from '../../cluster/machine.ts';
+import { parseElf } from '../../elf/elf.ts';
+import { UsageError } from '../../errors.ts';
+import { buildFirmware } from '../firmware/build.ts';
+import { deploy, type Plan, writeProject } from '../deploy.ts';
+import type { Graph, TensorData } from '../graph/graph.ts';
+import { buildMobileBert, layerOutputs, type MobileBertConfig } from '../models/mobilebert.ts';
+import { calibrationTokens, syntheticParameters } from '../models/synthetic.ts';
+import { type Tokens, tokenInputs } from '../models/tokens.ts';
+import { fileParameters } from '../models/weights.ts';
+import { emitOnnx } from '../onnx/emit.ts';
+import { parseOnnx } from '../onnx/parse.ts';
+import { cosineSimilarity, evaluateFloat, type Similarity } from '../reference/float.ts';
+import { evaluate } from '../reference/integer.ts';
+import { compare, type Comparison, execute } from './execute.ts';
+import { Workspace } from './workspace.ts';
+
+/** What is compared with the reference: nothing, the output, or the output of every layer. */
+export type CheckLevel = 'none' | 'output' | 'layers';
+
+/** Input sets the synthetic weights are calibrated on: softmax shift 5 needs more of them to settle. */
+const CALIBRATION_SETS = { 0: 2, 5: 4 } as const;
+
+export interface InferenceOptions {
+  readonly config: Omit<MobileBertConfig, 'softmaxShift'>;
+  readonly machine: MachineConfig;
+  /** Seed of the synthetic weights; without effect when weights are given. */
+  readonly seed: number;
+  /** A user's integer weights (.npz, see docs/weights.md). */
+  readonly weights?: { readonly file: string; readonly bytes: Uint8Array };
+  readonly tokens: Tokens;
+  readonly check: CheckLevel;
+  /** Also run the network in floating point and compare the layers, for information. */
+  readonly float?: boolean;
+  /** TCDM budget in bytes. */
+  readonly l1Bytes?: number;
+  /** Directory that keeps networks and firmware between runs. */
+  readonly workspace: string;
+  /** Told what is being done, and how many instructions have retired while the firmware runs. */
+  readonly progress?: (phase: string, instructions?: number) => void;
+}
+
+export interface Inference {
+  /** The directory with network.onnx, and the one with the C project, plan.json and network.elf. */
+  readonly networkDirectory: string;
+  readonly projectDirectory: string;
+  readonly elf: string;
+  readonly plan: Plan;
+  /** Which weights ran, in words. */
+  readonly weights: string;
+  /** int8 [sequence, hidden]: the last layer's output. */
+  readonly output: Int8Array;
+  /** One row for each compared tensor; empty when nothing was checked. */
+  readonly comparisons: readonly Comparison[];
+  readonly similarities: readonly Similarity[];
+  readonly statistics: Statistics;
+  readonly memoryHash: string;
+  /** Host seconds by phase; `run` is the emulation itself. */
+  readonly seconds: { readonly build: number; readonly run: number; readonly reference: number };
+}
+
+/**
+ * Runs one inference.
+ * @throws UsageError, DeployError for what the user asked; MachineError when the firmware fails
+ */
+export async function inferMobileBert(options: InferenceOptions): Promise<Inference> {
+  const { machine, tokens, check, progress = () => undefined } = options;
+  if (!machine.ita) throw new UsageError(`machine ${machine.name} has no accelerator; use the preset octa`);
+  const config: MobileBertConfig = { ...options.config, softmaxShift: machine.ita.softmaxShift };
+  const started = performance.now();
+  const workspace = new Workspace(options.workspace);
+  const networkDirectory = await makeNetwork(workspace, config, options);
+  const onnx = join(networkDirectory, 'network.onnx');
+  progress('reading the network');
+  const graph = parseOnnx(await readFile(onnx), onnx);
+  const checked = check === 'layers' ? layerOutputs(config) : check === 'output' ? [...graph.outputs] : [];
+  const projectDirectory = await makeProject(workspace, graph, networkDirectory, options, checked);
+  const elf = join(projectDirectory, 'network.elf');
+  const plan = JSON.parse(await readFile(join(projectDirectory, 'plan.json'), 'utf8')) as Plan;
+  const program = parseElf(await readFile(elf), elf);
+  const built = performance.now();
+
+  const inputs = tokenInputs(tokens);
+  const execution = execute(program, plan, machine, inputs, {
+    progress: (instructions) => progress('running the firmware', instructions),
+  });
+  if (check !== 'none') progress('computing the integer reference');
+  const reference = performance.now();
+  const expected =
+    check === 'none' ? new Map<string, TensorData>() : observe(graph, inputs, new Set(checked), evaluate);
+  const comparisons = checked.map((name) =>
+    compare(name, execution.read(name), expected.get(name) as Int8Array),
+  );
+  const seconds = {
+    build: (built - started) / 1000,
+    run: execution.wallSeconds,
+    reference: (performance.now() - reference) / 1000,
+  };
+  return {
+    networkDirectory,
+    projectDirectory,
+    elf,
+    plan,
+    weights: describeWeights(options),
+    output: execution.read(graph.outputs[0]) as Int8Array,
+    comparisons,
+    similarities: options.float ? floatSimilarities(graph, inputs, layerOutputs(config), progress) : [],
+    statistics: execution.statistics,
+    memoryHash: execution.machine.memoryHash(),
+    seconds,
+  };
+}
+
+/** `synthetic (seed 1), not trained` or the file's name. */
+const describeWeights = ({ weights, seed }: InferenceOptions): string =>
+  weights ? weights.file : `synthetic (seed ${seed}), not trained`;
+
+function makeNetwork(
+  workspace: Workspace,
+  config: MobileBertConfig,
+  options: InferenceOptions,
+): Promise<string> {
+  const { seed, weights, progress } = options;
+  const source = weights ? { weights: createHash('sha256').update(weights.bytes).digest('hex') } : { seed };
+  return workspace.directory('mobilebert', { config, ...source }, async (dir) => {
+    const parameters = weights
+      ? fileParameters(weights.bytes, weights.file)
+      : syntheticParameters({
+          seed,
+          calibration: calibrationTokens(config, seed, CALIBRATION_SETS[config.softmaxShift]),
+        });
+    const graph = buildMobileBert(config, parameters, {
+      progress: (layer, layers) => progress?.(`building the network: layer ${layer + 1} of ${layers}`),
+    });
+    await writeFile(join(dir, 'network.onnx'), emitOnnx(graph));
+  });
+}
+
+function makeProject(
+  workspace: Workspace,
+  graph: Graph,
+  networkDirectory: string,
+  { machine, l1Bytes, tokens, progress }: InferenceOptions,
+  keep: readonly string[],
+): Promise<string> {
+  const options = {
+    tcdmBytes: machine.tcdmBytes,
+    ...(l1Bytes === undefined ? {} : { l1Bytes }),
+    ...(machine.ita ? { softmaxShift: machine.ita.softmaxShift } : {}),
+    keep,
+  };
+  return workspace.directory('firmware', { networkDirectory, options }, async (dir) => {
+    progress?.('deploying the network');
+    await writeProject(deploy(graph, { ...options, inputs: Object.fromEntries(tokenInputs(tokens)) }), dir);
+    progress?.('compiling the firmware');
+    await buildFirmware(dir);
+  });
+}
+
+/** Evaluates the graph and keeps the named tensors. */
+function observe(
+  graph: Graph,
+  inputs: ReadonlyMap<string, TensorData>,
+  names: ReadonlySet<string>,
+  evaluator: typeof evaluate,
+): Map<string, TensorData> {
+  const kept = new Map<string, TensorData>();
+  const outputs = evaluator(graph, inputs, (name, data) => {
+    if (names.has(name)) kept.set(name, data);
+  });
+  for (const [name, data] of outputs) if (names.has(name)) kept.set(name, data);
+  return kept;
+}
+
+function floatSimilarities(
+  graph: Graph,
+  inputs: ReadonlyMap<string, TensorData>,
+  layers: readonly string[],
+  progress: (phase: string) => void,
+): Similarity[] {
+  progress('running the network in floating point');
+  const names = new Set(layers);
+  const integers = observe(graph, inputs, names, evaluate);
+  const floats = observe(graph, inputs, names, evaluateFloat);
+  return layers.map((tensor) => ({
+    tensor,
+    cosine: cosineSimilarity(integers.get(tensor) as Int8Array, floats.get(tensor) as Float64Array),
+  }));
+}
