@@ -4,6 +4,7 @@ import { clintRegisters } from './clint.ts';
 import { clusterRegisters, performanceEvents } from './cluster-peripherals.ts';
 import { QUEUE_FULL, dmaRegisters } from './dma.ts';
 import { eventRegisters } from './event-unit.ts';
+import { ITA } from './ita/registers.ts';
 import { emitAddressHeader, emitRegisterHeader } from './header.ts';
 import { uartRegisters } from './uart.ts';
 
@@ -27,6 +28,7 @@ export function generatedHeaders(): Readonly<Record<string, string>> {
         doc,
       })),
     ),
+    'octet_ita.h': emitRegisterHeader(ITA),
     'octet_clint.h': emitRegisterHeader(clintRegisters),
     'octet_uart.h': emitRegisterHeader(uartRegisters),
   };

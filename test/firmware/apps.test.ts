@@ -100,6 +100,20 @@ describe.each([1, 7, 1000])('with harts that run %i cycles at a time', (quantum)
   });
 });
 
+test('software, timer and external interrupts reach the handler of every hart once', () => {
+  const { outcome, text } = run('interrupts');
+  expect({ outcome, text }).toEqual({
+    outcome: success,
+    text: 'interrupts: 8 harts, 0 counts are wrong\n',
+  });
+});
+
+test('performance counters count instructions, DMA bytes and sleep', () => {
+  const { outcome, text } = run('counters');
+  expect(text).toMatch(/^counters: 20\d\d instructions, 4096 bytes in 1 transfer, \d+ cycles asleep\n$/);
+  expect(outcome).toEqual(success);
+});
+
 describe('the accelerator', () => {
   test.each([2, 4] as const)('with %i contexts computes two queued layers as plain loops do', (contexts) => {
     const { machine, outcome, text } = run('ita', { ita: { contexts, softmaxShift: 0, revision: 'B' } });

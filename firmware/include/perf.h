@@ -1,0 +1,24 @@
+/** The cluster's performance counters: 16, shared by all harts (see octet_cluster.h for what they count). */
+#ifndef OCTET_PERF_H
+#define OCTET_PERF_H
+
+#include <stdint.h>
+
+#include "mmio.h"
+#include "octet_cluster.h"
+#include "octet_map.h"
+
+/** Lets counter `index` count an event (CLUSTER_PERF_*) of a hart from 0 on. */
+static inline void perf_start(unsigned index, uint32_t event, unsigned hart) {
+  mmio_store(OCTET_CLUSTER_BASE + CLUSTER_PERF_HART_OFFSET(index), hart);
+  mmio_store(OCTET_CLUSTER_BASE + CLUSTER_PERF_ENABLE_OFFSET(index), event);
+  mmio_store(OCTET_CLUSTER_BASE + CLUSTER_PERF_COUNTER_OFFSET(index), 0);
+}
+
+/** Freezes the counter and returns its low 32 bits. */
+static inline uint32_t perf_stop(unsigned index) {
+  mmio_store(OCTET_CLUSTER_BASE + CLUSTER_PERF_ENABLE_OFFSET(index), 0);
+  return mmio_load(OCTET_CLUSTER_BASE + CLUSTER_PERF_COUNTER_OFFSET(index));
+}
+
+#endif
