@@ -12,6 +12,7 @@ import {
   parseSize,
   parseWhole,
   readInput,
+  readText,
 } from './options.ts';
 import { bytesText, grouped, Progress, table } from './text.ts';
 
@@ -106,16 +107,15 @@ function readTokens(flags: InferFlags, config: MobileBertConfig): { tokens: Toke
     throw new UsageError('--input and --text exclude each other');
   if (item !== undefined && input === undefined) throw new UsageError('--item needs --input');
   if ((text === undefined) !== (vocab === undefined)) throw new UsageError('--text and --vocab go together');
-  const decode = (file: string): string => new TextDecoder().decode(readInput(file));
   if (input !== undefined) {
     return {
-      tokens: parseTokens(decode(input), input, config, item),
+      tokens: parseTokens(readText(input), input, config, item),
       source: item ? `${input}, item ${item}` : input,
     };
   }
   if (text !== undefined && vocab !== undefined) {
     const [first, second] = text.split('|').map((part) => part.trim());
-    const encoding = encodeText(parseVocabulary(decode(vocab), vocab), first, second);
+    const encoding = encodeText(parseVocabulary(readText(vocab), vocab), first, second);
     return { tokens: fitTokens(encoding, config, '--text'), source: '--text' };
   }
   return { tokens: defaultTokens(config), source: 'built-in sequence' };

@@ -49,6 +49,9 @@ export function readInput(file: string): Uint8Array {
   }
 }
 
+/** Reads a whole text file. */
+export const readText = (file: string): string => new TextDecoder().decode(readInput(file));
+
 /** The parsed values of the machine options. */
 export interface MachineFlags {
   readonly preset?: string;
@@ -63,9 +66,10 @@ export interface MachineFlags {
   readonly quantum?: number;
 }
 
+const group = (option: Option): Option => option.helpGroup('Machine:');
+
 /** Adds `--preset`, `--machine` and the options that override single numbers of the machine. */
 export function addMachineOptions(command: Command): Command {
-  const group = (option: Option): Option => option.helpGroup('Machine:');
   return command
     .addOption(group(new Option('--preset <name>', 'machine to start from').choices(Object.keys(presets))))
     .addOption(group(new Option('--machine <file.json>', 'machine file; see octet machine')))
@@ -93,7 +97,7 @@ export function machineOf(flags: MachineFlags): MachineConfig {
   const base =
     flags.machine === undefined
       ? presetOf(flags.preset ?? 'octa')
-      : parseMachineFile(new TextDecoder().decode(readInput(flags.machine)), flags.machine);
+      : parseMachineFile(readText(flags.machine), flags.machine);
   const overrides: Record<keyof MachineOverrides, unknown> = {
     harts: flags.harts,
     isa: flags.isa,

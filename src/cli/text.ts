@@ -31,7 +31,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 
 /** One line on standard error that is rewritten as work goes on; silent unless that is a terminal. */
 export class Progress {
-  readonly #shown = process.stderr.isTTY === true;
+  readonly #shown = process.stderr.isTTY;
   #last = 0;
 
   /** Shows `text`, at most ten times a second. */

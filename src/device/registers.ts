@@ -76,10 +76,9 @@ export class RegisterPort<Name extends string> {
 
   constructor(map: RegisterMap<Name>, behaviours: { readonly [N in Name]: Behaviour }) {
     this.map = map;
-    for (const name of Object.keys(map.registers) as Name[]) {
-      const register = map.registers[name];
+    for (const [name, register] of Object.entries<Register>(map.registers)) {
       const { count = 1, bytes = 4, access } = register;
-      const behaviour = behaviours[name];
+      const behaviour = behaviours[name as Name];
       if (
         access.includes('r') !== (behaviour.read !== undefined) ||
         access.includes('w') !== (behaviour.write !== undefined)
@@ -108,7 +107,9 @@ export class RegisterPort<Name extends string> {
   /** The value a debugger sees; 0 where there is nothing to see. */
   peek(offset: number, hart = 0): number {
     const slot = this.#slots.get(offset);
-    return (slot?.behaviour.peek ?? slot?.behaviour.read)?.call(slot?.behaviour, slot?.index ?? 0, hart) ?? 0;
+    if (!slot) return 0;
+    const { behaviour, index } = slot;
+    return (behaviour.peek ? behaviour.peek(index, hart) : behaviour.read?.(index, hart)) ?? 0;
   }
 
   /** Every register with its present value, in order of offset, for `regs` and `monitor regs`. */

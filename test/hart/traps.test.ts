@@ -27,6 +27,23 @@ function trapOf(lines: readonly Line[], prepare?: (hart: Hart) => void): Hart {
   return hart;
 }
 
+/** Enters user mode at the lines behind the prologue. */
+const inUser = (lines: readonly Line[], mcounteren = 0): Hart =>
+  trapOf(
+    [
+      ...li(1, CODE + 24),
+      ['csrrw', { rd: 0, csr: 0x341, rs1: 1 }],
+      ['addi', {}],
+      ['addi', {}],
+      ['mret'],
+      ...lines,
+    ],
+    (h) => {
+      h.mstatus = 0; // MPP = user
+      h.mcounteren = mcounteren;
+    },
+  );
+
 describe('an exception', () => {
   test.each<[string, Line[], number, number, number]>([
     ['on ecall', [['ecall']], 11, 0, 0],
@@ -97,22 +114,6 @@ describe('an exception', () => {
 });
 
 describe('user mode', () => {
-  /** Enters user mode at the lines behind the prologue. */
-  const inUser = (lines: readonly Line[], mcounteren = 0): Hart =>
-    trapOf(
-      [
-        ...li(1, CODE + 24),
-        ['csrrw', { rd: 0, csr: 0x341, rs1: 1 }],
-        ['addi', {}],
-        ['addi', {}],
-        ['mret'],
-        ...lines,
-      ],
-      (h) => {
-        h.mstatus = 0; // MPP = user
-        h.mcounteren = mcounteren;
-      },
-    );
   test('calls the environment with cause 8 and comes from MPP 0', () => {
     const hart = inUser([['ecall']]);
     expect(hart.mcause).toBe(8);

@@ -68,7 +68,10 @@ describe.skipIf(!assembler)('the assembler (skipped without riscv64-unknown-elf-
     );
     // GNU as rejects the HINT forms of compressed instructions by design, and turns none of them into other words.
     const accepted = cases.filter(({ text }) => bytes === 4 || !isHint(text));
-    const words = assemble(accepted.map((c) => c.text), bytes);
+    const words = assemble(
+      accepted.map((c) => c.text),
+      bytes,
+    );
     expect(words.map((w, i) => `${w.toString(16)} ${accepted[i].text}`)).toEqual(
       accepted.map((c) => `${c.word.toString(16)} ${c.text}`),
     );
@@ -76,4 +79,6 @@ describe.skipIf(!assembler)('the assembler (skipped without riscv64-unknown-elf-
 });
 
 const isHint = (text: string): boolean =>
-  /^c\.(li|lui|mv|add|slli) zero/.test(text) || /^c\.(addi|slli|srli|srai) \w+, 0$/.test(text) || text.startsWith('c.nop');
+  /^c\.(li|lui|mv|add|slli) zero/.test(text) ||
+  /^c\.(addi|slli|srli|srai) \w+, 0$/.test(text) ||
+  text.startsWith('c.nop');

@@ -43,10 +43,12 @@ describe('the encoding space', () => {
     for (let word = 0; word < 0x10000; word++) {
       if ((word & 3) === 3) continue;
       const claims = isa.expansions.filter((f) => matches(f.pattern, word));
-      expect(claims.length, `0x${word.toString(16)}: ${claims.map((f) => f.name).join(', ')}`).toBeLessThan(2);
+      expect(claims.length, `0x${word.toString(16)}: ${claims.map((f) => f.name).join(', ')}`).toBeLessThan(
+        2,
+      );
       legal += claims.length;
     }
-    expect(legal).toBe(28_823) ; // the manual's tables, multiplied out by hand
+    expect(legal).toBe(28_823); // the manual's tables, multiplied out by hand
   });
   test('decodes every form to itself whatever its operands', () => {
     for (const form of forms) {

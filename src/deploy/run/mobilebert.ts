@@ -9,6 +9,7 @@ import { UsageError } from '../../errors.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import { deploy, type Plan, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
+import { inferShapes } from '../graph/shapes.ts';
 import { buildMobileBert, layerOutputs, type MobileBertConfig } from '../models/mobilebert.ts';
 import { calibrationTokens, syntheticParameters } from '../models/synthetic.ts';
 import { type Tokens, tokenInputs } from '../models/tokens.ts';
@@ -77,7 +78,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
   const networkDirectory = await makeNetwork(workspace, config, options);
   const onnx = join(networkDirectory, 'network.onnx');
   progress('reading the network');
-  const graph = parseOnnx(await readFile(onnx), onnx);
+  const graph = inferShapes(parseOnnx(await readFile(onnx), onnx));
   const checked = check === 'layers' ? layerOutputs(config) : check === 'output' ? [...graph.outputs] : [];
   const projectDirectory = await makeProject(workspace, graph, networkDirectory, options, checked);
   const elf = join(projectDirectory, 'network.elf');

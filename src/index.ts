@@ -1,0 +1,28 @@
+/** The public API of octet: everything the command line does is a call into this. */
+export { Cluster } from './cluster/cluster.ts';
+export {
+  type DmaConfig,
+  type ItaConfig,
+  isaOf,
+  type MachineConfig,
+  type MachineOverrides,
+  override,
+  parseMachineFile,
+  presetOf,
+  presets,
+} from './cluster/config.ts';
+export { Machine, type MachineOptions, type Outcome, type Statistics } from './cluster/machine.ts';
+export { deploy, type DeployOptions, type Deployment, type Plan, writeProject } from './deploy/deploy.ts';
+export { buildFirmware } from './deploy/firmware/build.ts';
+export type { Graph, Node, Tensor, TensorData } from './deploy/graph/graph.ts';
+export { inferShapes } from './deploy/graph/shapes.ts';
+export { emitOnnx } from './deploy/onnx/emit.ts';
+export { parseOnnx } from './deploy/onnx/parse.ts';
+export { evaluate } from './deploy/reference/integer.ts';
+export { compare, type Comparison, execute } from './deploy/run/execute.ts';
+export { type Inference, type InferenceOptions, inferMobileBert } from './deploy/run/mobilebert.ts';
+export { parseElf, type Program } from './elf/elf.ts';
+export * from './errors.ts';
+export { CaptureConsole, type HostConsole, ProcessConsole } from './host/console.ts';
+export { disassemble } from './isa/disassemble.ts';
+export { type Isa, parseIsa } from './isa/isa.ts';
