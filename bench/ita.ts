@@ -83,6 +83,13 @@ function linear(): Result {
   };
 }
 
+/** Requantised int8 [m, n] = a * b^T in the reference. */
+function gemm(a: Int8Array | Uint8Array, b: Int8Array, m: number, k: number, n: number): Int8Array {
+  const acc = new Int32Array(m * n);
+  accumulate(a, b, acc, m, k, n);
+  return Int8Array.from(acc, (value) => requantize(value, REQUANT.mult, REQUANT.shift, REQUANT.add));
+}
+
 function attention(): Result {
   const [s, e, p] = [2, 2, 1];
   const rig = new Rig();
@@ -114,11 +121,6 @@ function attention(): Result {
     ),
   );
   const [rows, inner, proj] = [s * 64, e * 64, p * 64];
-  const gemm = (a: Int8Array | Uint8Array, b: Int8Array, m: number, k: number, n: number): Int8Array => {
-    const acc = new Int32Array(m * n);
-    accumulate(a, b, acc, m, k, n);
-    return Int8Array.from(acc, (value) => requantize(value, REQUANT.mult, REQUANT.shift, REQUANT.add));
-  };
   const x = noise(rows * inner);
   const w = noise(inner * proj);
   const reference = seconds(9, () => {

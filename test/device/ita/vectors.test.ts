@@ -1,4 +1,5 @@
 /** The golden vectors, through the TypeScript reference and through the device with its WebAssembly kernel. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Kernel } from '../../../src/device/ita/kernel.ts';
 import {
@@ -16,7 +17,8 @@ import {
 import { ACTIVATION } from '../../../src/device/ita/registers.ts';
 import { Memory } from '../../../src/memory/memory.ts';
 import { attentionProducts, chain, constants, type Head, Layout, Rig, run } from './rig.ts';
-import { absent, type Case, difference, own, shared, sharedVectors } from './vectors.ts';
+import { families } from '../../../scripts/ita-vectors.ts';
+import { absent, type Case, difference, OWN, own, shared, sharedVectors } from './vectors.ts';
 
 /** Both sets of a family as rows of [name, case]. */
 const rows = (family: string): [string, Case][] =>
@@ -25,8 +27,20 @@ const rows = (family: string): [string, Case][] =>
     ...shared(family).map((c) => [c.name, c] as const),
   ].map(([name, c]) => [name, c]);
 
-describe.skipIf(sharedVectors)(`the shared vectors${absent}`, () => {
-  it.skip('are checked where ../shared/vectors/ita lies beside the checkout', () => {});
+describe('the shared vectors', () => {
+  it.skipIf(!sharedVectors)(`hold every family${absent}`, () => {
+    for (const { family } of families()) expect(shared(family)).not.toHaveLength(0);
+  });
+});
+
+describe('the own vectors', () => {
+  it.each(families().map((made) => [made.family, made] as const))(
+    'of %s are what the script makes',
+    (family, { json, bin }) => {
+      expect(readFileSync(new URL(`${family}.json`, OWN), 'utf8')).toBe(json);
+      expect(difference(readFileSync(new URL(`${family}.bin`, OWN)), bin)).toBe('equal');
+    },
+  );
 });
 
 const kernel = (shift: SoftmaxShift = 0): { kernel: Kernel; memory: Memory; tile: number } => {

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SHARED = new URL('../../../../shared/vectors/ita/', import.meta.url);
-const OWN = new URL('../../../fixtures/ita/', import.meta.url);
+/** The project's own vectors. */
+export const OWN = new URL('../../../fixtures/ita/', import.meta.url);
 
 export type Element = 'i8' | 'u8' | 'i32' | 'u32';
 interface ArrayEntry {
