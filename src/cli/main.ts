@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MachineError, UsageError } from '../errors.ts';
+import { addDeploy } from './deploy.ts';
 import { addDisasm } from './disasm.ts';
 import { addInfer } from './infer.ts';
 import { addMachine } from './machine.ts';
@@ -23,7 +24,7 @@ function createProgram(): Command {
       "\nExit status: the guest's; 2 for wrong usage or input; 3 for a machine error (hazard, deadlock, unhandled trap); 124 when an instruction budget is used up.",
     )
     .exitOverride();
-  for (const add of [addRun, addInfer, addDisasm, addMachine]) add(program);
+  for (const add of [addRun, addInfer, addDeploy, addDisasm, addMachine]) add(program);
   // Subcommands inherit the override only when they are made with it.
   for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
   return program;

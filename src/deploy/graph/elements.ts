@@ -33,3 +33,11 @@ export type NumericData = Exclude<TensorData, BigInt64Array>;
 /** The elements as numbers; int64 becomes float64, exact up to 2^53. */
 export const numeric = (data: TensorData): NumericData =>
   data instanceof BigInt64Array ? Float64Array.from(data, Number) : data;
+
+/** The values as an array of `type`; what the type cannot hold wraps or rounds as in a typed array. */
+export function fromNumbers(type: ElementType, values: ArrayLike<number>): TensorData {
+  const Class = ARRAY[type];
+  return Class === BigInt64Array
+    ? BigInt64Array.from(Array.from(values, BigInt))
+    : (Class as Exclude<ArrayClass, BigInt64ArrayConstructor>).from(values);
+}
