@@ -34,6 +34,7 @@ export const parseOnnx = (bytes: Uint8Array, file: string): Graph => parseOnnxMo
 export function parseOnnxModel(bytes: Uint8Array, file: string): OnnxModel {
   const model = decode(MODEL, bytes, file);
   if (!model.graph) throw new InputError(`${file}: there is no graph in it; is it an ONNX model?`);
+  if (model.opset_import.length === 0) throw new InputError(`${file}: names no operator set (truncated?)`);
   const opsets = new Map(model.opset_import.map(({ domain, version }) => [domain ?? '', version ?? 0]));
   const version = opsets.get('') ?? opsets.get('ai.onnx');
   if (version !== undefined && (version < OPSETS.least || version > OPSETS.most)) {
