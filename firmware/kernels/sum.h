@@ -26,8 +26,8 @@ struct sum_block {
 /**
  * out[r][c] = clamp(((Σ terms[r][c]) * scale[c] + offset[c]) >> shift, -128, 127), int8.
  *
- * out may be one of the terms. Each hart computes an equal run of elements, whole words where the block allows,
- * so that no two harts store to one word.
+ * out may be one of the terms. Each hart computes an equal share of the block, four columns at a time, so that no
+ * two harts store to one word when `columns` is a multiple of 4.
  */
 void sum_block(const struct sum_block *block, const struct sum_scaling *scaling, uint32_t hart, uint32_t harts);
 

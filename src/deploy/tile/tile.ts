@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.ts';
 import { biasOfZero } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
-import type { Program, Step } from '../passes/steps.ts';
+import type { LinearStep, Program, Step } from '../passes/steps.ts';
 import { tileAttention, type AttentionPlan } from './attention.ts';
 import { tileLinear, type LinearPlan } from './linear.ts';
 import { tileSum, type SumPlan } from './sum.ts';
@@ -55,7 +55,7 @@ function checkPadding(program: Program): void {
       const width = program.tensors.get(operand)?.shape[1] ?? 0;
       const producer = producers.get(operand);
       const padded = width % TILE !== 0;
-      if (padded && (producer?.kind !== 'linear' || biasOfZero(producer.requant) === undefined)) {
+      if (padded && !(producer?.kind === 'linear' && padsWithZeros(producer))) {
         throw new DeployError(
           `node ${step.name}: ${operand} is ${width} wide and must be padded with zeros to ${Math.ceil(width / TILE) * TILE}, but ${producer?.name ?? 'a graph input'} cannot write zeros there`,
         );
@@ -63,3 +63,6 @@ function checkPadding(program: Program): void {
     }
   }
 }
+
+const padsWithZeros = ({ requant, bias }: LinearStep): boolean =>
+  requant.add === 0 || (bias !== undefined && biasOfZero(requant) !== undefined);

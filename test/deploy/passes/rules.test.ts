@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import { DeployError } from '../../../src/errors.ts';
+import { check } from '../../../src/deploy/graph/check.ts';
+import type { Graph, Node } from '../../../src/deploy/graph/graph.ts';
+import { fuse } from '../../../src/deploy/passes/fuse.ts';
+import { RULES } from '../../../src/deploy/passes/rules.ts';
+import { rewrite } from '../../../src/deploy/passes/rewrite.ts';
+import { Network } from '../networks.ts';
+
+const shape = (graph: Graph): string[] => graph.nodes.map(({ op, inputs }) => `${op} ${inputs.join(' ')}`);
+const only = (graph: Graph): Node => {
+  expect(graph.nodes).toHaveLength(1);
+  return graph.nodes[0];
+};
+
+/** One network per rule, and what the rules up to it make of it. */
+const CASES: Readonly<
+  Record<string, { readonly network: (n: Network) => string[]; readonly fused: readonly string[] }>
+> = {
+  'MatMul, Add and RequantShift become Linear': {
+    network: (n) => [n.linear('y', n.input('x', 64, 64), 128)],
+    fused: ['Linear x y/weight y/bias'],
+  },
+  'MatMul and RequantShift become Linear without bias': {
+    network: (n) => [n.linear('y', n.input('x', 64, 64), 128, { bias: false })],
+    fused: ['Linear x y/weight'],
+  },
+  'Relu after Linear is its activation': {
+    network: (n) => [n.linear('y', n.input('x', 64, 64), 128, { relu: true })],
+    fused: ['Linear x y/weight y/bias'],
+  },
+  'MatMul, softmax and MatMul become AttentionHead': {
+    network: (n) => [n.attention('o', n.input('q', 64, 64), n.input('k', 64, 64), n.input('v', 64, 64))],
+    fused: ['AttentionHead q k v'],
+  },
+  'a Linear that feeds the values of AttentionHead is produced transposed': {
+    network: (n) => [
+      n.attention('o', n.input('q', 64, 64), n.input('k', 64, 64), n.linear('v', n.input('x', 64, 64), 64)),
+    ],
+    fused: ['Linear x v/weight v/bias', 'AttentionHead q k v.transposed'],
+  },
+  'Gather of table rows becomes GatherRows': {
+    network: (n) => {
+      const table = n.graph.constant('table', 'int8', [9, 4], new Int8Array(36).fill(1));
+      return [
+        n.graph.node('Gather', 'y', [table, n.graph.input('ids', 'int32', [6])], { attributes: { axis: 0 } }),
+      ];
+    },
+    fused: ['GatherRows table ids'],
+  },
+  'Concat of a gather with its moved copies is one GatherRows': {
+    network: (n) => [trigram(n)],
+    fused: ['GatherRows table ids'],
+  },
+  'Add of tensors becomes Sum, sums of sums one Sum': {
+    network: (n) => [n.add('y', n.add('ab', n.input('a', 4, 4), n.input('b', 4, 4)), n.input('c', 4, 4))],
+    fused: ['Sum a b c'],
+  },
+  'RequantShift of Sum becomes RequantSum': {
+    network: (n) => [n.requant('y', n.add('ab', n.input('a', 4, 4), n.input('b', 4, 4)))],
+    fused: ['RequantSum a b'],
+  },
+  'iNoNorm of Sum becomes NormSum': {
+    network: (n) => [n.norm('y', n.add('ab', n.input('a', 4, 4), n.input('b', 4, 4)))],
+    fused: ['NormSum y/weight y/bias a b'],
+  },
+  'iNoNorm becomes NormSum of one tensor': {
+    network: (n) => [n.norm('y', n.input('a', 4, 4))],
+    fused: ['NormSum y/weight y/bias a'],
+  },
+};
+
+/** Rows of a table joined with the rows before and after, zeros beyond the ends. */
+function trigram(n: Network, zero = 0): string {
+  const { graph } = n;
+  const table = graph.constant('table', 'int8', [9, 4], new Int8Array(36).fill(1));
+  const word = graph.node('Gather', 'word', [table, graph.input('ids', 'int32', [6])]);
+  const nothing = graph.constant('nothing', 'int8', [1, 4], new Int8Array(4).fill(zero));
+  const at = (name: string, value: number): string => graph.constant(name, 'int64', [1], [value]);
+  const head = graph.node('Slice', 'head', [word, at('head/start', 0), at('head/end', -1)]);
+  const tail = graph.node('Slice', 'tail', [word, at('tail/start', 1), at('tail/end', 6)]);
+  const before = graph.node('Concat', 'before', [nothing, head], { attributes: { axis: 0 } });
+  const after = graph.node('Concat', 'after', [tail, nothing], { attributes: { axis: 0 } });
+  return graph.node('Concat', 'y', [before, word, after], { attributes: { axis: -1 } });
+}
+
+describe.each(RULES.map((rule, i) => ({ name: rule.name, upTo: RULES.slice(0, i + 1) })))(
+  '$name',
+  ({ name, upTo }) => {
+    const { network, fused } = CASES[name];
+    const build = (): Graph => {
+      const n = new Network();
+      return n.build(...network(n));
+    };
+
+    test('is what the rules up to it do', () => {
+      expect(shape(upTo.reduce(rewrite, build()))).toEqual(fused);
+    });
+
+    test('leaves a graph that keeps its invariants', () => {
+      expect(() => check(upTo.reduce(rewrite, build()))).not.toThrow();
+    });
+
+    test('is not done by the other rules', () => {
+      const others = upTo.slice(0, -1).reduce(rewrite, build());
+      expect(shape(others)).not.toEqual(shape(rewrite(others, upTo[upTo.length - 1])));
+    });
+  },
+);
+
+describe('fuse', () => {
+  test('keeps the constants of a linear layer, its activation and where it came from', () => {
+    const n = new Network();
+    const { attributes } = only(
+      fuse(n.build(n.linear('y', n.input('x', 64, 64), 64, { relu: true, mul: 7, shift: 9 }))),
+    );
+    expect(attributes).toMatchObject({ mul: 7, add: 256, shift: 9, relu: 1 });
+    expect(attributes.sources).toBe('y/matmul, y/add, y/requant, y');
+  });
+
+  test('keeps the offsets of a trigram in the order of its parts', () => {
+    const n = new Network();
+    expect(only(fuse(n.build(trigram(n)))).attributes.offsets).toEqual([-1, 0, 1]);
+  });
+
+  test('does not take rows moved in for zeros when they are not', () => {
+    const n = new Network();
+    expect(() => fuse(n.build(trigram(n, 1)))).toThrow(/operator (Slice|Concat)/);
+  });
+
+  test('keeps a value that has further readers', () => {
+    const n = new Network();
+    const before = n.linear('v', n.input('x', 64, 64), 64);
+    const head = n.attention('o', n.input('q', 64, 64), n.input('k', 64, 64), before);
+    const fused = fuse(n.build(head, n.norm('y', before)));
+    expect(shape(fused)).toContain('Linear x v/weight v/bias');
+    expect(fused.nodes.map((node) => node.outputs[0])).toEqual(['v', 'v.transposed', 'o', 'y']);
+  });
+
+  test('names an operator that nothing takes up, its node and its inputs', () => {
+    const n = new Network();
+    const x = n.input('x', 64, 64);
+    const graph = n.build(n.graph.node('MatMul', 'product', [x, n.linear('w', x, 64)]));
+    expect(() => fuse(graph)).toThrow(DeployError);
+    expect(() => fuse(graph)).toThrow('node product: operator MatMul on (x int8 [64, 64]; w int8 [64, 64])');
+  });
+
+  test('refuses a requantisation by channel', () => {
+    const n = new Network();
+    const x = n.add('ab', n.input('a', 4, 4), n.input('b', 4, 4));
+    const [mul, add] = ['mul', 'add'].map((name) => n.graph.constant(name, 'int32', [4], [1, 2, 3, 4]));
+    const graph = n.build(n.graph.node('RequantShift', 'y', [x, mul, add], { attributes: { div: 8 } }));
+    expect(() => fuse(graph)).toThrow(
+      'node y (RequantShift): mul has 4 values, expected one for the whole tensor',
+    );
+  });
+});
