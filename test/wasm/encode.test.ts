@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Bytes, type FunctionBuilder, ModuleBuilder, type ValueType } from '../../src/wasm/encode.ts';
+import { Bytes } from '../../src/wasm/bytes.ts';
+import { type FunctionBuilder, ModuleBuilder, type ValueType } from '../../src/wasm/encode.ts';
 import { control, i16x8, i32, i32x4, i64, v128 } from '../../src/wasm/opcodes.ts';
 
 const instantiate = (

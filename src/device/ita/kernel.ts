@@ -3,10 +3,10 @@
  * (specs/ita.md §2.3). Nothing here allocates per job.
  */
 import type { Memory } from '../../memory/memory.ts';
-import { BUFFER_BYTES, type Buffers, emitKernel } from './kernel-code.ts';
+import { BUFFER_BYTES, type Buffers, TILE_BYTES } from './kernel-buffers.ts';
+import { emitKernel } from './kernel-code.ts';
 import { activate, type ActivationConstants, type SoftmaxShift, unpackBias } from './reference.ts';
 
-const TILE_BYTES = 4096;
 const QUARTER_BYTES = 1024;
 const PACKED_QUARTER_BYTES = BUFFER_BYTES.weights / 4;
 const BIASES = 64;
