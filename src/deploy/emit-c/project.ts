@@ -1,4 +1,5 @@
 /** The C project around the network: main, default inputs, Makefile, and the report plan.json. */
+import { InputError } from '../../errors.ts';
 import type { Allocation } from '../allocate/allocate.ts';
 import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
@@ -83,7 +84,7 @@ export function emitProject(
       ['weights.S', emitWeightsAssembly(network.weights.constants)],
       ['weights.h', emitWeightsHeader(network.weights.constants)],
       ['weights.bin', weights],
-      ['inputs.c', emitInputs(tiled, inputs)],
+      ['inputs.c', emitInputs(tiled, allocation, inputs)],
       ['main.c', MAIN],
       ['Makefile', MAKEFILE],
       ['plan.json', `${JSON.stringify(plan, null, 1)}\n`],
@@ -91,23 +92,35 @@ export function emitProject(
   };
 }
 
-function emitInputs(tiled: TiledProgram, inputs: Readonly<Record<string, TensorData>>): string {
+function emitInputs(
+  tiled: TiledProgram,
+  { layouts }: Allocation,
+  inputs: Readonly<Record<string, TensorData>>,
+): string {
   const arrays = tiled.inputs.map((name) => {
     const tensor = tiled.tensors.get(name);
-    const length = tensor?.shape.reduce((n, d) => n * d, 1) ?? 0;
+    const layout = layouts.get(name);
+    if (!tensor || !layout) throw new Error(`network ${tiled.name} has no input ${name}`);
+    const { rows, columns, pitch, elementBytes, bytes } = layout;
     const given = inputs[name];
-    if (given && given.length !== length) {
-      throw new RangeError(`the input ${name} has ${given.length} values, expected ${length}`);
+    if (given && given.length !== rows * columns) {
+      throw new InputError(`the input ${name} has ${given.length} values, expected ${rows * columns}`);
     }
-    const values = given ? [...numeric(given)] : [];
+    const row = (r: number): number[] => [...numeric(given).subarray(r * columns, (r + 1) * columns)];
+    const padding = Array.from({ length: pitch / elementBytes - columns }, () => 0);
+    const values = given ? Array.from({ length: rows }, (_, r) => [...row(r), ...padding]).flat() : [0];
     const lines = Array.from(
       { length: Math.ceil(values.length / 16) },
       (_, i) => `    ${values.slice(16 * i, 16 * i + 16).join(', ')},`,
     );
-    const type = tensor?.type === 'int32' ? 'int32_t' : 'int8_t';
-    const shape = `/** ${comment(name)}: ${tensor?.type} [${tensor?.shape.join(', ')}] */\n`;
     const attributes = '__attribute__((section(".data.network"), aligned(64)))';
-    return `${shape}${type} ${symbolOf(name)}[${length}] ${attributes} = {\n${(lines.length > 0 ? lines : ['    0']).join('\n')}\n};\n`;
+    return [
+      `/** ${comment(name)}: ${tensor.type} [${tensor.shape.join(', ')}] */`,
+      `${elementBytes === 4 ? 'int32_t' : 'int8_t'} ${symbolOf(name)}[${bytes / elementBytes}] ${attributes} = {`,
+      ...lines,
+      '};',
+      '',
+    ].join('\n');
   });
   return `/** The input the network runs on unless the host writes another one before the start. */\n#include "network.h"\n\n${arrays.join('\n')}`;
 }

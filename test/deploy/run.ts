@@ -1,0 +1,67 @@
+/** Builds a deployment and runs it on a machine, for tests that compare every tensor with the integer reference. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { presets, type MachineConfig } from '../../src/cluster/config.ts';
+import { Machine } from '../../src/cluster/machine.ts';
+import {
+  buildFirmware,
+  deploy,
+  readTensor,
+  writeProject,
+  type DeployOptions,
+  type Plan,
+} from '../../src/deploy/deploy.ts';
+import type { Graph, TensorData } from '../../src/deploy/graph/graph.ts';
+import { evaluate } from '../../src/deploy/reference/integer.ts';
+import { parseElf } from '../../src/elf/elf.ts';
+
+export interface Comparison {
+  readonly plan: Plan;
+  readonly machine: Machine;
+  readonly exit: number | undefined;
+  /** Tensors compared, and the names of those that differ. */
+  readonly compared: number;
+  readonly different: readonly string[];
+}
+
+/** Deploys, builds and runs a network on one input set, and compares every kept tensor with the integer reference. */
+export async function compare(
+  graph: Graph,
+  inputs: ReadonlyMap<string, TensorData>,
+  options: DeployOptions = {},
+  config: MachineConfig = presets.octa,
+  reference = graph,
+): Promise<Comparison> {
+  const directory = mkdtempSync(join(tmpdir(), 'octet-test-'));
+  try {
+    const deployment = deploy(graph, { keep: 'all', inputs: Object.fromEntries(inputs), ...options });
+    await writeProject(deployment, directory);
+    const { elf } = await buildFirmware(directory);
+    const program = parseElf(readFileSync(elf), elf);
+    const machine = new Machine(config);
+    machine.load(program);
+    const outcome = machine.run(1e9);
+    const expected = new Map<string, TensorData>();
+    evaluate(reference, inputs, (name, data) => expected.set(name, data));
+    const { plan } = deployment;
+    const kept = plan.steps.filter(({ output }) => plan.tensors[output].kept);
+    const different = kept.filter(({ output }) => {
+      const place = plan.tensors[output];
+      const base = program.symbols.find(place.symbol)?.address;
+      if (base === undefined) throw new Error(`the firmware has no symbol ${place.symbol}`);
+      const values = readTensor(place, base, (address, bytes) => machine.bus.bytes(address, bytes));
+      const wanted = expected.get(place.transposeOf ?? output);
+      return wanted?.length !== values.length || values.some((value, i) => value !== wanted[i]);
+    });
+    return {
+      plan,
+      machine,
+      exit: outcome.kind === 'exit' ? outcome.code : undefined,
+      compared: kept.length,
+      different: different.map(({ output }) => output),
+    };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
