@@ -1,0 +1,151 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Graph, Tensor } from '../../src/deploy/graph/graph.ts';
+import { emitOnnx } from '../../src/deploy/onnx/emit.ts';
+import { octet } from '../support/octet.ts';
+import { needsToolchain, Workbench } from '../support/toolchain.ts';
+
+const bench = new Workbench();
+const small = ['--layers', '2', '--seq', '64', '--workspace', bench.path('workspace')];
+
+interface Report {
+  readonly match: boolean;
+  readonly elements: number;
+  readonly mismatches: number;
+  readonly instructions: number[];
+  readonly cycles: number;
+  readonly itaJobs: number;
+  readonly itaMacs: number;
+  readonly dmaBytes: number;
+  readonly wallSeconds: number;
+  readonly weights: string;
+  readonly memoryHash: string;
+  readonly elf: string;
+}
+
+function infer(...args: string[]): Report {
+  const { status, stdout, stderr } = octet('infer', 'mobilebert', ...small, ...args, '--json');
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return JSON.parse(stdout) as Report;
+}
+
+beforeEach(needsToolchain);
+
+describe('octet infer mobilebert, two layers of 64 tokens', () => {
+  test('equals the integer reference in every element of every layer', () => {
+    const report = infer('--check=layers');
+    expect(report).toMatchObject({
+      model: 'mobilebert',
+      layers: 2,
+      seq: 64,
+      match: true,
+      elements: 3 * 64 * 512,
+      mismatches: 0,
+      weights: 'synthetic (seed 1), not trained',
+      itaJobs: 528,
+      itaMacs: 528 * 64 ** 3,
+    });
+    expect(report.instructions).toHaveLength(8);
+  });
+  test('gives the same counts, cycles and memory on every run', () => {
+    const [a, b] = [infer(), infer()].map(({ instructions, cycles, dmaBytes, memoryHash }) => ({
+      instructions,
+      cycles,
+      dmaBytes,
+      memoryHash,
+    }));
+    expect(a).toEqual(b);
+  });
+  test.each([1, 3, 16])('matches on %i harts too', (harts) => {
+    expect(infer('--harts', String(harts)).match).toBe(true);
+  });
+  test.each(['1', '77'])('matches when harts take turns every %s cycles', (quantum) => {
+    expect(infer('--quantum', quantum).match).toBe(true);
+  });
+  test("matches with the paper's softmax and two job contexts", () => {
+    expect(infer('--softmax-shift', '5', '--ita-contexts', '2').match).toBe(true);
+  });
+  test('computes something else for another seed and for another input', () => {
+    const tokens = bench.path('tokens.json');
+    writeFileSync(tokens, JSON.stringify({ input_ids: Array.from({ length: 64 }, (_, i) => 2000 + 7 * i) }));
+    const hashes = [infer(), infer('--seed', '2'), infer('--input', tokens)].map((r) => r.memoryHash);
+    expect(new Set(hashes).size).toBe(3);
+  });
+  test('prints the bill and the verdict for people', () => {
+    const { stdout } = octet('infer', 'mobilebert', ...small);
+    expect(stdout).toMatch(
+      /^MobileBERT, 2 layers, S=64, int8\nweights {6}synthetic \(seed 1\), not trained\n/,
+    );
+    expect(stdout).toMatch(/\nMATCH: all 32,768 output elements equal the independent integer reference\n$/);
+  });
+  test('names the budget that would fit when the cluster memory is too small', () => {
+    const { status, stderr } = octet('infer', 'mobilebert', ...small, '--l1', '8KiB');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^octet: .+ needs \d+ bytes of L1 for its smallest tile, the budget is 8192 \(see --l1\)\n$/,
+    );
+    const needed = /needs (\d+) bytes/.exec(stderr)![1];
+    expect(octet('infer', 'mobilebert', ...small, '--l1', needed).stderr).not.toContain('needs ' + needed);
+  });
+});
+
+describe('inputs that cannot be used', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['no JSON', undefined, /tokens\.json: is not JSON/],
+    ['an id beyond the vocabulary', [101, 40_000], /tokens\.json: .*40000/],
+    ['too many ids', Array.from({ length: 65 }, () => 1), /has 65 tokens, the network takes at most 64/],
+  ])('%s: a sentence and status 2', (_, value, message) => {
+    const tokens = bench.path('tokens.json');
+    writeFileSync(tokens, value === undefined ? '[1, 2' : JSON.stringify(value));
+    const { status, stdout, stderr } = octet('infer', 'mobilebert', ...small, '--input', tokens);
+    expect(stderr).toMatch(message);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+});
+
+describe('octet deploy', () => {
+  test('builds a project that make builds again without octet, and checks it', () => {
+    infer(); // leaves a network in the workspace
+    const onnx = octet('infer', 'mobilebert', ...small).stdout.match(/network +(\S+)/)![1];
+    const dir = bench.path('project');
+    const { status, stdout, stderr } = octet('deploy', onnx, '-o', dir, '--check');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/MATCH: all 32,768 elements of layer_01\/output equal the integer reference/);
+    execFileSync('make', ['--always-make', '--silent', '-C', dir], { stdio: 'pipe' });
+    const plan = JSON.parse(readFileSync(`${dir}/plan.json`, 'utf8')) as {
+      steps: { engine: string; reason: string }[];
+    };
+    expect(new Set(plan.steps.map((s) => s.engine))).toEqual(new Set(['ita', 'harts']));
+    expect(octet('deploy', onnx, '-o', dir).stderr).toMatch(
+      /has files in it; name a new directory or say --force/,
+    );
+  });
+  test('names an operator it does not support, with its node, and writes nothing', () => {
+    const tensor = (name: string): [string, Tensor] => [name, { name, type: 'int8', shape: [64, 64] }];
+    const graph: Graph = {
+      name: 'odd',
+      inputs: ['x'],
+      outputs: ['y'],
+      tensors: new Map([tensor('x'), tensor('y')]),
+      nodes: [{ name: 'strange/erf', op: 'Erf', domain: '', inputs: ['x'], outputs: ['y'], attributes: {} }],
+      metadata: {},
+    };
+    const dir = bench.path('nothing');
+    writeFileSync(bench.path('odd.onnx'), emitOnnx(graph));
+    const { status, stderr } = octet('deploy', bench.path('odd.onnx'), '-o', dir);
+    expect(stderr).toMatch(/strange\/erf.*Erf/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect({ status, written: existsSync(dir) }).toEqual({ status: 2, written: false });
+  });
+  test('refuses a damaged ONNX file with its place', () => {
+    const onnx = octet('infer', 'mobilebert', ...small).stdout.match(/network +(\S+)/)![1];
+    const bytes = readFileSync(onnx);
+    for (const length of [0, 10, 1000, bytes.length - 1]) {
+      writeFileSync(bench.path('cut.onnx'), bytes.subarray(0, length));
+      const { status, stderr } = octet('deploy', bench.path('cut.onnx'), '-o', bench.path('cut'));
+      expect(stderr).toMatch(/^octet: .*cut\.onnx.*\n$/);
+      expect(status).toBe(2);
+    }
+  });
+});
