@@ -33,7 +33,9 @@ describe('an .npz archive', () => {
   withNumpy(`is read and written as NumPy does${why}`, () => {
     const folder = mkdtempSync(join(tmpdir(), 'octet-npz-'));
     try {
-      const [ours, stored, packed] = ['ours.npz', 'stored.npz', 'packed.npz'].map((name) => join(folder, name));
+      const [ours, stored, packed] = ['ours.npz', 'stored.npz', 'packed.npz'].map((name) =>
+        join(folder, name),
+      );
       writeFileSync(ours, emitNpz(ARRAYS));
       const script = `
 import numpy, sys
@@ -66,8 +68,14 @@ describe('an array octet cannot use is refused with a sentence:', () => {
   test.each([
     [new Uint8Array(20), 'x.npy: does not begin with the signature of a NumPy array'],
     [npy('{}'), 'x.npy: its header lacks descr, fortran_order or shape: {}'],
-    [npy(header('|i1', 'True', '2, 2')), 'x.npy: is stored in Fortran order; save it with numpy.ascontiguousarray'],
-    [npy(header('>i4', 'False', '2')), 'x.npy: element type >i4 is not supported, expected one of |i1 |u1 <i2'],
+    [
+      npy(header('|i1', 'True', '2, 2')),
+      'x.npy: is stored in Fortran order; save it with numpy.ascontiguousarray',
+    ],
+    [
+      npy(header('>i4', 'False', '2')),
+      'x.npy: element type >i4 is not supported, expected one of |i1 |u1 <i2',
+    ],
     [npy(header('<c16', 'False', '2')), 'x.npy: element type <c16 is not supported'],
     [npy(header('<i4', 'False', '3')), 'x.npy: shape (3) of int32 needs 12 bytes, 8 are there'],
   ])('%#', (bytes, message) => {
@@ -76,12 +84,15 @@ describe('an array octet cannot use is refused with a sentence:', () => {
   });
 
   test('a one-dimensional shape keeps its comma', () => {
-    expect(new TextDecoder().decode(emitNpy({ type: 'int8', shape: [1], data: Int8Array.of(5) }))).toContain("'shape': (1,)");
+    expect(new TextDecoder().decode(emitNpy({ type: 'int8', shape: [1], data: Int8Array.of(5) }))).toContain(
+      "'shape': (1,)",
+    );
   });
 });
 
+const archive = (): Uint8Array => emitZip(new Map([['a.npy', Uint8Array.of(1, 2, 3, 4)]]));
+
 describe('a damaged archive is refused with a sentence:', () => {
-  const archive = (): Uint8Array => emitZip(new Map([['a.npy', Uint8Array.of(1, 2, 3, 4)]]));
   const damaged = (at: number, byte: number): Uint8Array => {
     const bytes = archive();
     bytes[at] = byte;
@@ -90,14 +101,30 @@ describe('a damaged archive is refused with a sentence:', () => {
   const central = 30 + 5 + 4; // after the local header, its name and the data
 
   test.each([
-    ['no archive', new Uint8Array(100), 'x.npz: is no ZIP archive (an .npz file is one), or its end is missing'],
+    [
+      'no archive',
+      new Uint8Array(100),
+      'x.npz: is no ZIP archive (an .npz file is one), or its end is missing',
+    ],
     ['cut off', archive().subarray(0, 60), 'x.npz: is no ZIP archive'],
     ['altered data', damaged(36, 9), 'x.npz: entry a.npy: its checksum does not match, the data is damaged'],
-    ['another compression', damaged(central + 10, 12), 'x.npz: entry a.npy: compression method 12 is not supported'],
+    [
+      'another compression',
+      damaged(central + 10, 12),
+      'x.npz: entry a.npy: compression method 12 is not supported',
+    ],
     ['data that does not inflate', damaged(central + 10, 8), 'x.npz: entry a.npy: does not inflate:'],
-    ['a wrong size', damaged(central + 24, 5), 'x.npz: entry a.npy: unpacks to 4 bytes, the directory says 5'],
+    [
+      'a wrong size',
+      damaged(central + 24, 5),
+      'x.npz: entry a.npy: unpacks to 4 bytes, the directory says 5',
+    ],
     ['a wrong offset', damaged(central + 42, 5), 'x.npz: entry a.npy: its header is not at byte 5'],
-    ['a missing directory entry', damaged(central, 0), `x.npz: byte ${central}: expected directory entry 0 of 1`],
+    [
+      'a missing directory entry',
+      damaged(central, 0),
+      `x.npz: byte ${central}: expected directory entry 0 of 1`,
+    ],
   ])('%s', (_, bytes, message) => {
     expect(() => parseZip(bytes, 'x.npz')).toThrow(InputError);
     expect(() => parseZip(bytes, 'x.npz')).toThrow(message);

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'vitest';
 
-const path = (name: string): string => fileURLToPath(new URL(`../../../shared/models/${name}`, import.meta.url));
+const path = (name: string): string =>
+  fileURLToPath(new URL(`../../../shared/models/${name}`, import.meta.url));
 
 export const readShared = (name: string): Buffer => readFileSync(path(name));
 

@@ -144,9 +144,13 @@ export function deviation(values: readonly { readonly data: ArrayLike<number> }[
 /** mult · 2^-shift ≈ factor with mult in 128..255 where the range of shifts (0..35) allows it. */
 export function scaleBy(factor: number): Omit<Requantization, 'addend'> {
   let shift = 0;
-  while (shift < 35 && Math.round(factor * 2 ** (shift + 1)) <= 255) shift++;
-  return { mult: Math.min(255, Math.max(1, Math.round(factor * 2 ** shift))), shift };
+  let scaled = factor;
+  for (; shift < 35 && Math.round(scaled * 2) <= 255; shift++) scaled *= 2;
+  return { mult: Math.min(255, Math.max(1, Math.round(scaled))), shift };
 }
+
+/** Sequences that calibration uses unless told otherwise; each costs one evaluation of the network. */
+export const CALIBRATION_SEQUENCES = 3;
 
 /**
  * Token sequences drawn for calibration: full length, `[CLS]` first, `[SEP]` at the end of question and text.
@@ -155,7 +159,7 @@ export function scaleBy(factor: number): Omit<Requantization, 'addend'> {
 export function calibrationTokens(
   config: { readonly sequence: number; readonly vocabulary: number; readonly tokenTypes: number },
   seed: number,
-  count: number,
+  count = CALIBRATION_SEQUENCES,
 ): ReadonlyMap<string, TensorData>[] {
   const { sequence, vocabulary, tokenTypes } = config;
   const first = vocabulary > 2000 ? 999 : 0;

@@ -25,7 +25,12 @@ describe('topological order', () => {
     expect(topological(chain.toReversed(), new Set(['t0']), 'g')).toEqual(chain);
   });
   test('names the nodes of a cycle, and only those', () => {
-    const nodes = [node('a', ['x', 'r'], ['p']), node('b', ['p'], ['q']), node('c', ['q'], ['r']), node('d', ['r'], ['s'])];
+    const nodes = [
+      node('a', ['x', 'r'], ['p']),
+      node('b', ['p'], ['q']),
+      node('c', ['q'], ['r']),
+      node('d', ['r'], ['s']),
+    ];
     expect(() => topological(nodes, new Set(['x']), 'g')).toThrow('g: the nodes a ← c ← b ← a form a cycle');
   });
 });
@@ -40,7 +45,10 @@ function valid(): Graph {
 
 const withTensor = (tensor: Partial<Tensor>, key = 'w'): Graph => {
   const graph = valid();
-  return { ...graph, tensors: new Map(graph.tensors).set(key, { ...(graph.tensors.get('w') as Tensor), ...tensor }) };
+  return {
+    ...graph,
+    tensors: new Map(graph.tensors).set(key, { ...(graph.tensors.get('w') as Tensor), ...tensor }),
+  };
 };
 
 describe('check', () => {
@@ -51,7 +59,10 @@ describe('check', () => {
 
   const BROKEN: Record<string, [Graph, string]> = {
     'a tensor under another name': [withTensor({ name: 'v' }), 'v is filed as w'],
-    'data that does not fill the shape': [withTensor({ shape: [3, 2] }), 'w has 4 elements for the shape [3, 2]'],
+    'data that does not fill the shape': [
+      withTensor({ shape: [3, 2] }),
+      'w has 4 elements for the shape [3, 2]',
+    ],
     'data in the wrong array': [withTensor({ type: 'uint8' }), 'w is uint8 but held in a Int8Array'],
     'a shape that is not whole': [
       withTensor({ name: 'm', data: undefined, shape: [0.5] }, 'm'),
@@ -81,24 +92,30 @@ describe('check', () => {
   });
 
   test('names the invariant that is broken', () => {
-    expect(() => check({ ...valid(), outputs: ['z'] }, GRAPH_INVARIANTS)).toThrow('(required: each tensor has one producer');
+    expect(() => check({ ...valid(), outputs: ['z'] }, GRAPH_INVARIANTS)).toThrow(
+      '(required: each tensor has one producer',
+    );
   });
 });
 
-describe('shape inference', () => {
-  const infer = (op: string, inputs: readonly Partial<Tensor>[], attributes: Record<string, Attribute> = {}): Tensor => {
-    const tensors = new Map(
-      inputs.map((t, i) => [`i${i}`, { name: `i${i}`, type: 'int8', shape: [], ...t } as Tensor]),
-    );
-    return inferNode({ ...node('n', [...tensors.keys()], ['y'], op), attributes }, tensors);
-  };
-  const of = (...shape: number[]): Partial<Tensor> => ({ shape });
-  const list = (...values: number[]): Partial<Tensor> => ({
-    type: 'int32',
-    shape: [values.length],
-    data: Int32Array.from(values),
-  });
+const infer = (
+  op: string,
+  inputs: readonly Partial<Tensor>[],
+  attributes: Record<string, Attribute> = {},
+): Tensor => {
+  const tensors = new Map<string, Tensor>(
+    inputs.map((t, i) => [`i${i}`, { name: `i${i}`, type: 'int8', shape: [], ...t }]),
+  );
+  return inferNode({ ...node('n', [...tensors.keys()], ['y'], op), attributes }, tensors);
+};
+const of = (...shape: number[]): Partial<Tensor> => ({ shape });
+const list = (...values: number[]): Partial<Tensor> => ({
+  type: 'int32',
+  shape: [values.length],
+  data: Int32Array.from(values),
+});
 
+describe('shape inference', () => {
   test.each([
     ['MatMul', [of(2, 3), of(3, 4)], {}, 'int32', [2, 4]],
     ['MatMul', [of(5, 1, 2, 3), of(6, 3, 4)], {}, 'int32', [5, 6, 2, 4]],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { check } from '../../../src/deploy/graph/check.ts';
 import { elements, type Graph, type Tensor } from '../../../src/deploy/graph/graph.ts';
@@ -14,6 +15,7 @@ import { exportParameters, fileParameters } from '../../../src/deploy/models/wei
 import { emitNpz, parseNpz, type NpyArray } from '../../../src/deploy/npz.ts';
 import { emitOnnx } from '../../../src/deploy/onnx/emit.ts';
 import { parseOnnx } from '../../../src/deploy/onnx/parse.ts';
+import { compareWithFloat } from '../../../src/deploy/reference/float.ts';
 import { evaluate } from '../../../src/deploy/reference/integer.ts';
 import { InputError, UsageError } from '../../../src/errors.ts';
 
@@ -72,8 +74,22 @@ describe('the MobileBERT graph', () => {
   test('has the multiply-accumulates of the published network', () => {
     const macs = small.nodes
       .filter((n) => n.op === 'MatMul')
-      .reduce((sum, n) => sum + elements(tensor(small, n.outputs[0]).shape) * (tensor(small, n.inputs[0]).shape.at(-1) ?? 0), 0);
-    const { layers, hidden: h, bottleneck: b, heads, headSize: d, ffns, intermediate: f, sequence: s, embedding: e } = SMALL;
+      .reduce(
+        (sum, n) =>
+          sum + elements(tensor(small, n.outputs[0]).shape) * (tensor(small, n.inputs[0]).shape.at(-1) ?? 0),
+        0,
+      );
+    const {
+      layers,
+      hidden: h,
+      bottleneck: b,
+      heads,
+      headSize: d,
+      ffns,
+      intermediate: f,
+      sequence: s,
+      embedding: e,
+    } = SMALL;
     const layer = 3 * h * b + heads * (2 * b * d + h * d + 2 * s * d + d * b) + ffns * 2 * b * f;
     expect(macs).toBe(s * (3 * e * h + layers * layer));
   });
@@ -99,7 +115,8 @@ describe('the MobileBERT graph', () => {
       expect(constants?.mult, node.name).toBeGreaterThanOrEqual(128);
     }
     for (const { name, data } of small.tensors.values()) {
-      if (name.endsWith('/bias')) expect(Math.max(...(data as Int32Array).map(Math.abs))).toBeLessThan(2 ** 23);
+      if (name.endsWith('/bias'))
+        expect(Math.max(...(data as Int32Array).map(Math.abs))).toBeLessThan(2 ** 23);
     }
   });
 
@@ -112,7 +129,9 @@ describe('the MobileBERT graph', () => {
   });
 
   test('infers the shapes that the reference computes', () => {
-    evaluate(small, input, (name, data) => expect(data, name).toHaveLength(elements(tensor(small, name).shape)));
+    evaluate(small, input, (name, data) =>
+      expect(data, name).toHaveLength(elements(tensor(small, name).shape)),
+    );
   });
 
   test('is built for one head and for both softmax settings', () => {
@@ -136,10 +155,23 @@ describe('the MobileBERT graph', () => {
   });
 });
 
+test('the integer network follows the same network in real numbers', () => {
+  const similar = compareWithFloat(small, input, new Set(layerOutputs(SMALL)));
+  expect(similar.map((s) => s.tensor)).toEqual(layerOutputs(SMALL));
+  for (const { tensor, cosine } of similar) expect(cosine, tensor).toBeGreaterThan(0.97);
+});
+
 describe('synthetic parameters', () => {
   test('are the same for the same seed, and others for another', () => {
     expect(emitOnnx(build(SMALL))).toEqual(emitOnnx(small));
-    expect(tensor(build(SMALL, 2), 'embedding/word/weight').data).not.toEqual(tensor(small, 'embedding/word/weight').data);
+    expect(tensor(build(SMALL, 2), 'embedding/word/weight').data).not.toEqual(
+      tensor(small, 'embedding/word/weight').data,
+    );
+  });
+
+  test('are the same bits on every host', () => {
+    const digest = createHash('sha256').update(exportParameters(small)).digest('hex');
+    expect(digest.slice(0, 16)).toBe('36689ae3c553459f');
   });
 
   test('have second FFN matrices and layer outputs whose columns sum to zero', () => {
@@ -204,7 +236,10 @@ describe('a file of integer weights', () => {
 
   const requantize = 'layer_00/attention/heads/requantize';
   test.each([
-    [change('layer_01/ffn_0/up/bias'), 'w.npz: there is no array layer_01/ffn_0/up/bias; expected one of shape (128)'],
+    [
+      change('layer_01/ffn_0/up/bias'),
+      'w.npz: there is no array layer_01/ffn_0/up/bias; expected one of shape (128)',
+    ],
     [
       change('embedding/dense/weight', { shape: [128, 192] }),
       'w.npz: array embedding/dense/weight has shape (128, 192), expected (192, 128)',
@@ -213,7 +248,10 @@ describe('a file of integer weights', () => {
       change(requantize, { data: Int32Array.of(256, 3, 0) }),
       `${requantize}: mult is 256, expected an integer from 0 to 255`,
     ],
-    [change(requantize, { data: Int32Array.of(1, 36, 0) }), `${requantize}: shift is 36, expected an integer from 0 to 35`],
+    [
+      change(requantize, { data: Int32Array.of(1, 36, 0) }),
+      `${requantize}: shift is 36, expected an integer from 0 to 35`,
+    ],
     [
       change('layer_00/ffn_0/up/bias', { data: new Int32Array(128).fill(2 ** 23) }),
       'layer_00/ffn_0/up/bias[0]: bias is 8388608, expected an integer from -8388608 to 8388607',

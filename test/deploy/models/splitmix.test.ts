@@ -12,7 +12,7 @@ function mix(z: bigint): bigint {
 }
 
 const seedOf = (seed: bigint, name: string): bigint =>
-  [...name].reduce((state, c) => mix(state ^ BigInt(c.codePointAt(0) ?? 0)), mix(seed));
+  Array.from(name).reduce((state, c) => mix(state ^ BigInt(c.codePointAt(0) ?? 0)), mix(seed));
 
 describe('a random stream', () => {
   test('is splitmix64 in exact arithmetic', () => {
@@ -60,6 +60,6 @@ describe('a random stream', () => {
   test('draws whole numbers below a bound', () => {
     const stream = new Stream(1, 'ids');
     const draws = new Set(Array.from({ length: 200 }, (_, i) => stream.below(i, 5)));
-    expect([...draws].sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(draws).toEqual(new Set([0, 1, 2, 3, 4]));
   });
 });

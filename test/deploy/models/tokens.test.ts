@@ -24,7 +24,13 @@ interface Item {
   readonly qas_id: string;
   readonly question_tokens: string[];
   readonly context_words: string[];
-  readonly features: { n: number; question_end: number; input_ids: number[]; tokens: string[]; token_to_orig: number[] }[];
+  readonly features: {
+    n: number;
+    question_end: number;
+    input_ids: number[];
+    tokens: string[];
+    token_to_orig: number[];
+  }[];
 }
 
 const items = (): Item[] => JSON.parse(readShared(SQUAD).toString('utf8')) as Item[];
@@ -89,7 +95,12 @@ describe('word pieces', () => {
 describe('tokens.json', () => {
   const limits = { sequence: 6, vocabulary: 100, tokenTypes: 2 };
   const read = (value: unknown, item?: string): [number[], number[], number] => {
-    const { inputIds, tokenTypeIds, length } = parseTokens(JSON.stringify(value), 'tokens.json', limits, item);
+    const { inputIds, tokenTypeIds, length } = parseTokens(
+      JSON.stringify(value),
+      'tokens.json',
+      limits,
+      item,
+    );
     return [[...inputIds], [...tokenTypeIds], length];
   };
 
@@ -101,7 +112,10 @@ describe('tokens.json', () => {
     expect(read({ input_ids: [5, 6, 7, 8], question_end: 1 })[1]).toEqual([0, 0, 1, 1, 0, 0]);
   });
   test('may be SQuAD items, chosen by index or id', () => {
-    const squad = [11, 12].map((id) => ({ qas_id: `q${id}`, features: [{ input_ids: [id, 2], question_end: 0 }] }));
+    const squad = [11, 12].map((id) => ({
+      qas_id: `q${id}`,
+      features: [{ input_ids: [id, 2], question_end: 0 }],
+    }));
     expect(read(squad)[0][0]).toBe(11);
     expect(read(squad, '1')[0][0]).toBe(12);
     expect(read(squad, 'q12')).toEqual([[12, 2, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], 2]);
@@ -117,8 +131,14 @@ describe('tokens.json', () => {
     ['"text"', 'tokens.json: expected an array of token ids, or an object with an array input_ids'],
     ['["a"]', 'tokens.json: item 0 has no features'],
     ['{"input_ids": [1], "token_type_ids": [0, 1]}', 'tokens.json: has 2 token types for 1 tokens'],
-    ['{"input_ids": [1], "token_type_ids": [2]}', 'tokens.json: token type 0 is 2, expected an integer from 0 to 1'],
-    ['{"input_ids": [1], "question_end": 1}', 'tokens.json: question_end is 1, expected the index of a token'],
+    [
+      '{"input_ids": [1], "token_type_ids": [2]}',
+      'tokens.json: token type 0 is 2, expected an integer from 0 to 1',
+    ],
+    [
+      '{"input_ids": [1], "question_end": 1}',
+      'tokens.json: question_end is 1, expected the index of a token',
+    ],
   ])('%s is refused', (json, message) => {
     expect(() => parseTokens(json, 'tokens.json', limits)).toThrow(InputError);
     expect(() => parseTokens(json, 'tokens.json', limits)).toThrow(message);

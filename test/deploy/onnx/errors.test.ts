@@ -16,7 +16,9 @@ const value = (name: string | undefined, dims: (number | string)[] = [2], elem_t
       elem_type,
       shape: {
         dim: dims.map((d) =>
-          typeof d === 'number' ? { dim_value: d, dim_param: undefined } : { dim_value: undefined, dim_param: d },
+          typeof d === 'number'
+            ? { dim_value: d, dim_param: undefined }
+            : { dim_value: undefined, dim_param: d },
         ),
       },
     },
@@ -50,14 +52,13 @@ const model = (parts: Parts, opset = 17): Uint8Array =>
   });
 
 const parse = (bytes: Uint8Array) => (): unknown => parseOnnx(bytes, 'net.onnx');
-const tensor = (fields: Tensor): Parts => ({ initializer: [{ name: 'w', dims: [2], data_type: 3, ...fields }] });
+const tensor = (fields: Tensor): Parts => ({
+  initializer: [{ name: 'w', dims: [2], data_type: 3, ...fields }],
+});
 
 const CASES: Record<string, [Uint8Array, string]> = {
   'an empty file': [new Uint8Array(0), 'net.onnx: there is no graph in it; is it an ONNX model?'],
-  'a varint without an end': [
-    new Uint8Array(11).fill(0xff),
-    'net.onnx: byte 0, ModelProto: invalid varint',
-  ],
+  'a varint without an end': [new Uint8Array(11).fill(0xff), 'net.onnx: byte 0, ModelProto: invalid varint'],
   'a length beyond the end': [
     Uint8Array.of(0x3a, 100, 1),
     'net.onnx: byte 0, ModelProto.graph: has a length of 100 bytes, but 1 are left (truncated?)',
@@ -88,10 +89,32 @@ const CASES: Record<string, [Uint8Array, string]> = {
     'net.onnx: initializer w: shape [1099511627776, 4096] has 4503599627370496 elements, the limit is 2^31 - 1',
   ],
   'a dimension beyond 2^53': [
-    Uint8Array.of(0x3a, 15, 0x2a, 13, 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10, 3, 0, 0),
+    Uint8Array.of(
+      0x3a,
+      15,
+      0x2a,
+      13,
+      0x08,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0x7f,
+      0x10,
+      3,
+      0,
+      0,
+    ),
     'net.onnx: byte 4, ModelProto.graph.initializer[0].dims: 9223372036854775807 is too large',
   ],
-  'a negative dimension': [model(tensor({ dims: [-2] })), 'net.onnx: initializer w: dimension -2 is negative'],
+  'a negative dimension': [
+    model(tensor({ dims: [-2] })),
+    'net.onnx: initializer w: dimension -2 is negative',
+  ],
   'data in another file': [
     model(tensor({ data_location: 1 })),
     'net.onnx: initializer w: its data lies in another file (external_data)',
@@ -143,7 +166,9 @@ const CASES: Record<string, [Uint8Array, string]> = {
       node: [
         {
           ...relu('a', 'x', 'y'),
-          attribute: [{ name: 'body', g: new Uint8Array(0) } as unknown as MessageOf<typeof NODE>['attribute'][0]],
+          attribute: [
+            { name: 'body', g: new Uint8Array(0) } as unknown as MessageOf<typeof NODE>['attribute'][0],
+          ],
         },
       ],
     }),

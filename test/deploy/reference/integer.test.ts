@@ -16,7 +16,11 @@ interface Operand {
 }
 
 /** The result of one node on constant operands. */
-function compute(op: string, operands: readonly Operand[], attributes: Record<string, Attribute> = {}): number[] {
+function compute(
+  op: string,
+  operands: readonly Operand[],
+  attributes: Record<string, Attribute> = {},
+): number[] {
   const b = new GraphBuilder();
   const names = operands.map(({ type = 'int8', shape, data }, i) => b.constant(`i${i}`, type, shape, data));
   b.output(b.node(op, 'y', names, { attributes }));
@@ -26,7 +30,11 @@ function compute(op: string, operands: readonly Operand[], attributes: Record<st
   return [...data];
 }
 
-const v = (data: readonly number[], shape: readonly number[] = [data.length], type?: ElementType): Operand => ({
+const v = (
+  data: readonly number[],
+  shape: readonly number[] = [data.length],
+  type?: ElementType,
+): Operand => ({
   type,
   shape,
   data,
@@ -34,12 +42,14 @@ const v = (data: readonly number[], shape: readonly number[] = [data.length], ty
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-describe('requantisation', () => {
-  const requantize = (acc: number, mult: number, shift: number, addend: number): number => {
-    const { mul, add, div } = toRequantShift({ mult, shift, addend });
-    return compute('RequantShift', [v([acc], [1], 'int32'), v([mul], [1], 'int32'), v([add], [1], 'float64')], { div })[0];
-  };
+const requantize = (acc: number, mult: number, shift: number, addend: number): number => {
+  const { mul, add, div } = toRequantShift({ mult, shift, addend });
+  return compute('RequantShift', [v([acc], [1], 'int32'), v([mul], [1], 'int32'), v([add], [1], 'float64')], {
+    div,
+  })[0];
+};
 
+describe('requantisation', () => {
   test.each([
     [1000, 97, 10, 3, 98],
     [-1000, 97, 10, 3, -92],
@@ -57,34 +67,51 @@ describe('requantisation', () => {
   });
 
   test('rounds half up in exact arithmetic for every constant the accelerator has', () => {
-    const accumulator = fc.integer({ min: -(2 ** 25), max: 2 ** 25 - 1 });
-    const constants = [fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 35 }), fc.integer({ min: -128, max: 127 })];
     fc.assert(
-      fc.property(accumulator, ...constants, (acc, mult, shift, addend) => {
-        const product = BigInt(acc) * BigInt(mult);
-        const half = shift > 0 ? (product >> BigInt(shift - 1)) & 1n : 0n;
-        const exact = Number((product >> BigInt(shift)) + half) + addend;
-        expect(requantize(acc, mult, shift, addend)).toBe(Math.min(Math.max(exact, -128), 127));
-      }),
+      fc.property(
+        fc.integer({ min: -(2 ** 25), max: 2 ** 25 - 1 }),
+        fc.integer({ min: 0, max: 255 }),
+        fc.integer({ min: 0, max: 35 }),
+        fc.integer({ min: -128, max: 127 }),
+        (acc, mult, shift, addend) => {
+          const product = BigInt(acc) * BigInt(mult);
+          const half = shift > 0 ? (product >> BigInt(shift - 1)) & 1n : 0n;
+          const exact = Number((product >> BigInt(shift)) + half) + addend;
+          expect(requantize(acc, mult, shift, addend)).toBe(Math.min(Math.max(exact, -128), 127));
+        },
+      ),
     );
   });
 
   test('takes constants per channel and an unsigned result', () => {
-    const inputs = [v([100, 100, -5, 900], [2, 2], 'int32'), v([1, 2], [2], 'int32'), v([0, 8], [2], 'int32')];
+    const inputs = [
+      v([100, 100, -5, 900], [2, 2], 'int32'),
+      v([1, 2], [2], 'int32'),
+      v([0, 8], [2], 'int32'),
+    ];
     expect(compute('RequantShift', inputs, { div: 4, signed: 0 })).toEqual([25, 52, 0, 255]);
   });
 });
 
-describe('the streaming softmax', () => {
-  const softmax = (logits: readonly number[], shift: number): number[] => {
-    const out = new Uint8Array(logits.length);
-    streamingSoftmax(Int8Array.from(logits), out, shift);
-    return [...out];
-  };
+const softmax = (logits: readonly number[], shift: number): number[] => {
+  const out = new Uint8Array(logits.length);
+  streamingSoftmax(Int8Array.from(logits), out, shift);
+  return [...out];
+};
 
+describe('the streaming softmax', () => {
   test('gives the worked example of the specification', () => {
     const row = [3, 1, 0, 2, 3, -1, -5, -20, 0, 0, 1, 2, -128, -3, -2, -1];
-    row.push(4, ...Array<number>(15).fill(-10), ...Array<number>(16).fill(-2), 7, 6, 6, 6, ...Array<number>(12).fill(-100));
+    row.push(
+      4,
+      ...Array<number>(15).fill(-10),
+      ...Array<number>(16).fill(-2),
+      7,
+      6,
+      6,
+      6,
+      ...Array<number>(12).fill(-100),
+    );
     const expected = [5, 1, 0, 2, 5, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 10, ...Array<number>(31).fill(0)];
     expected.push(87, 43, 43, 43, ...Array<number>(12).fill(0));
     expect(softmax(row, 0)).toEqual(expected);
@@ -113,7 +140,9 @@ describe('the streaming softmax', () => {
   });
 
   test('refuses a shift the accelerator does not have', () => {
-    expect(() => compute('ITAPartialMax', [v([1, 2], [1, 2])], { softmax_shift: 3 })).toThrow('expected 0 or 5');
+    expect(() => compute('ITAPartialMax', [v([1, 2], [1, 2])], { softmax_shift: 3 })).toThrow(
+      'expected 0 or 5',
+    );
   });
 });
 
@@ -121,17 +150,30 @@ describe('matrix products', () => {
   test('equal the triple loop for any size', () => {
     const size = fc.integer({ min: 1, max: 9 });
     fc.assert(
-      fc.property(size, size, size, fc.infiniteStream(fc.integer({ min: -128, max: 127 })), (rows, inner, columns, draw) => {
-        const a = Int8Array.from({ length: rows * inner }, () => draw.next().value as number);
-        const b = Int8Array.from({ length: inner * columns }, () => draw.next().value as number);
-        const out = new Int32Array(rows * columns);
-        matmul({ data: a, offset: 0 }, { data: b, offset: 0 }, { data: out, offset: 0 }, rows, inner, columns);
-        const expected = out.map((_, n) => {
-          const [i, j] = [Math.floor(n / columns), n % columns];
-          return range(inner).reduce((sum, k) => sum + a[i * inner + k] * b[k * columns + j], 0);
-        });
-        expect(out).toEqual(expected);
-      }),
+      fc.property(
+        size,
+        size,
+        size,
+        fc.infiniteStream(fc.integer({ min: -128, max: 127 })),
+        (rows, inner, columns, draw) => {
+          const a = Int8Array.from({ length: rows * inner }, () => draw.next().value as number);
+          const b = Int8Array.from({ length: inner * columns }, () => draw.next().value as number);
+          const out = new Int32Array(rows * columns);
+          matmul(
+            { data: a, offset: 0 },
+            { data: b, offset: 0 },
+            { data: out, offset: 0 },
+            rows,
+            inner,
+            columns,
+          );
+          const expected = out.map((_, n) => {
+            const [i, j] = [Math.floor(n / columns), n % columns];
+            return range(inner).reduce((sum, k) => sum + a[i * inner + k] * b[k * columns + j], 0);
+          });
+          expect(out).toEqual(expected);
+        },
+      ),
     );
   });
 
@@ -156,7 +198,13 @@ describe('operators that move elements', () => {
     ['Slice', [v(range(6), [3, 2]), v([1], [1], 'int64'), v([3], [1], 'int64')], {}, [2, 3, 4, 5]],
     [
       'Slice',
-      [v(range(6), [3, 2]), v([-1], [1], 'int64'), v([-9], [1], 'int64'), v([0], [1], 'int64'), v([-2], [1], 'int64')],
+      [
+        v(range(6), [3, 2]),
+        v([-1], [1], 'int64'),
+        v([-9], [1], 'int64'),
+        v([0], [1], 'int64'),
+        v([-2], [1], 'int64'),
+      ],
       {},
       [4, 5, 0, 1],
     ],
@@ -168,7 +216,9 @@ describe('operators that move elements', () => {
   });
 
   test('an index outside a table is refused', () => {
-    expect(() => compute('Gather', [v([1, 2]), v([2], [1], 'int32')])).toThrow('index 2 lies outside the 2 entries');
+    expect(() => compute('Gather', [v([1, 2]), v([2], [1], 'int32')])).toThrow(
+      'index 2 lies outside the 2 entries',
+    );
   });
 });
 
@@ -177,12 +227,13 @@ test('iNoNorm takes the floor of the affine map', () => {
   expect(compute('iNoNorm', operands, { mul: 5, D: 64, n_levels: 256 })).toEqual([2, -79, 2, -79]);
 });
 
+const chain = (): GraphBuilder => {
+  const b = new GraphBuilder();
+  b.output(b.node('Relu', 'b', [b.node('Relu', 'a', [b.input('x', 'int8', [2])])]));
+  return b;
+};
+
 describe('evaluate', () => {
-  const chain = (): GraphBuilder => {
-    const b = new GraphBuilder();
-    b.output(b.node('Relu', 'b', [b.node('Relu', 'a', [b.input('x', 'int8', [2])])]));
-    return b;
-  };
   const x = new Map<string, TensorData>([['x', Int8Array.of(-1, 3)]]);
 
   test('shows every intermediate in order', () => {
@@ -207,7 +258,11 @@ describe('the float run', () => {
     const acc = b.constant('acc', 'int32', [3], [1001, -333, 100000]);
     const { mul, add, div } = toRequantShift({ mult: 200, shift: 12, addend: -2 });
     const mulName = b.constant('mul', 'int32', [1], [mul]);
-    b.output(b.node('RequantShift', 'y', [acc, mulName, b.constant('add', 'int32', [1], [add])], { attributes: { div } }));
+    b.output(
+      b.node('RequantShift', 'y', [acc, mulName, b.constant('add', 'int32', [1], [add])], {
+        attributes: { div },
+      }),
+    );
     const graph = b.build('g');
     const y = evaluateFloat(graph, new Map()).get('y') as Float64Array;
     expect([...y]).toEqual([1001, -333, 100000].map((a) => (a * 200) / 4096 - 2));
