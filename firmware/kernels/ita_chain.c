@@ -9,34 +9,33 @@
 /** Jobs whose tiles are on their way ahead of the job being submitted. */
 enum { LOOKAHEAD = 2, WINDOW = 4 };
 
-/** A tile to fetch; `l1` is NULL when the tile is in TCDM already. */
-struct tile_load {
+/** An operand's tile: its slot in TCDM, and where in DRAM it is fetched from; pitch 0: it is in its slot already. */
+struct tile {
   int8_t *l1;
   const int8_t *dram;
   uint32_t pitch;
 };
 
-/** One job, the tiles it needs first, and where its output goes (`store` is NULL when it stays in TCDM). */
+/** One job, the tiles it reads, and where its output goes (`store` is NULL when it stays in TCDM). */
 struct step {
-  struct tile_load input, weight;
-  struct ita_job job; /* without the pre-fetch flags and next_weight, which the chain adds */
-  int8_t *store;
+  struct tile input, weight;
+  const uint8_t *bias;
+  int8_t *output, *store;
   uint32_t store_pitch;
+  uint32_t stream; /* CTRL_STREAM without the pre-fetch flags, which the chain adds */
 };
 
 /** Describes the next job of a layer and advances `cursor`. */
 typedef void next_step(void *cursor, struct step *step);
 
-static uint32_t next_slot(uint32_t slot, uint32_t slots) { return slot + 1 == slots ? 0 : slot + 1; }
-
-static dma_txid load_tile(const struct tile_load *load) {
-  if (load->pitch == ITA_TILE) return dma_copy(load->l1, load->dram, ITA_TILE_BYTES);
-  return dma_copy_2d(load->l1, load->dram, ITA_TILE, ITA_TILE, load->pitch, ITA_TILE);
+static dma_txid load_tile(const struct tile *tile) {
+  if (tile->pitch == ITA_TILE) return dma_copy(tile->l1, tile->dram, ITA_TILE_BYTES);
+  return dma_copy_2d(tile->l1, tile->dram, ITA_TILE, ITA_TILE, tile->pitch, ITA_TILE);
 }
 
 static dma_txid store_tile(const struct step *step) {
-  if (step->store_pitch == ITA_TILE) return dma_copy(step->store, step->job.output, ITA_TILE_BYTES);
-  return dma_copy_2d(step->store, step->job.output, ITA_TILE, step->store_pitch, ITA_TILE, ITA_TILE);
+  if (step->store_pitch == ITA_TILE) return dma_copy(step->store, step->output, ITA_TILE_BYTES);
+  return dma_copy_2d(step->store, step->output, ITA_TILE, step->store_pitch, ITA_TILE, ITA_TILE);
 }
 
 /**
@@ -48,33 +47,41 @@ static dma_txid store_tile(const struct step *step) {
  */
 static void run_chain(next_step *next, void *cursor, uint32_t jobs, dma_txid issued) {
   struct step window[WINDOW];
+  /* jobs j - 2 (whose place job j + 2 takes), j - 1, j and j + 1 */
+  struct step *oldest = &window[0], *running = &window[1], *now = &window[2], *following = &window[3];
+  uint32_t described = 0;
+  for (; described < LOOKAHEAD && described < jobs; described++) {
+    struct step *step = described == 0 ? now : following;
+    next(cursor, step);
+    if (step->input.pitch != 0) issued = load_tile(&step->input);
+    if (step->weight.pitch != 0) issued = load_tile(&step->weight);
+  }
   for (uint32_t j = 0; j < jobs + LOOKAHEAD; j++) {
     const dma_txid earlier = issued;
-    if (j >= jobs) {
-      ita_wait(jobs + 1 - j);
-    } else {
-      ita_wait(1);
-    }
-    if (j >= LOOKAHEAD) {
-      const struct step *done = &window[(j - LOOKAHEAD) % WINDOW];
-      if (done->store != NULL) issued = store_tile(done);
-    }
-    for (uint32_t t = j == 0 ? 0 : j + LOOKAHEAD; t <= j + LOOKAHEAD && t < jobs; t++) {
-      struct step *ahead = &window[t % WINDOW];
-      next(cursor, ahead);
-      if (ahead->input.l1 != NULL) issued = load_tile(&ahead->input);
-      if (ahead->weight.l1 != NULL) issued = load_tile(&ahead->weight);
+    ita_wait(j <= jobs ? 1 : 0);
+    if (j >= LOOKAHEAD && oldest->store != NULL) issued = store_tile(oldest);
+    if (described < jobs) {
+      next(cursor, oldest);
+      described++;
+      if (oldest->input.pitch != 0) issued = load_tile(&oldest->input);
+      if (oldest->weight.pitch != 0) issued = load_tile(&oldest->weight);
     }
     if (j < jobs) {
-      struct step *now = &window[j % WINDOW];
-      if (j == 0) now->job.stream |= ITA_PRELOAD;
-      if (j + 1 < jobs) {
-        now->job.stream |= ITA_NEXTLOAD;
-        now->job.next_weight = window[(j + 1) % WINDOW].job.weight;
-      }
-      dma_wait(j == 0 ? issued : earlier);
-      ita_submit(&now->job);
+      const uint32_t prefetch = (j == 0 ? ITA_PRELOAD : 0) | (j + 1 < jobs ? ITA_NEXTLOAD : 0);
+      const struct ita_job job = {.input = now->input.l1,
+                                  .weight = now->weight.l1,
+                                  .next_weight = j + 1 < jobs ? following->weight.l1 : NULL,
+                                  .bias = now->bias,
+                                  .output = now->output,
+                                  .stream = now->stream | prefetch};
+      dma_wait(earlier);
+      ita_submit(&job);
     }
+    struct step *const latest = oldest;
+    oldest = running;
+    running = now;
+    now = following;
+    following = latest;
   }
   dma_wait(issued);
 }
@@ -83,72 +90,106 @@ static const int8_t *tile_at(const int8_t *matrix, const struct tile_view *view,
   return matrix + row * view->down + column * view->right;
 }
 
+static uint32_t next_slot(uint32_t slot, uint32_t slots) { return slot + 1 == slots ? 0 : slot + 1; }
+
 static int8_t *slot_at(int8_t *l1, uint32_t slot) { return l1 + slot * ITA_TILE_BYTES; }
 
 /** Sends the tile in the sink's next slot to its place in DRAM once the job has finished. */
 static void deliver(struct step *step, const struct tile_sink *sink, uint32_t *slot, uint32_t row, uint32_t column) {
-  step->job.output = slot_at(sink->l1, *slot);
+  step->output = slot_at(sink->l1, *slot);
   step->store = sink->dram + row * sink->view.down + column * sink->view.right;
   step->store_pitch = sink->view.pitch;
   *slot = next_slot(*slot, sink->slots);
 }
 
+/** One operand of a linear layer on its way through the jobs: where its panel and tile lie in DRAM, and its ring. */
+struct operand {
+  const struct tile_stream *from;
+  const int8_t *panel, *tile;
+  int8_t *slot, *end; /* next slot, and the end of the ring */
+};
+
 struct matmul_cursor {
   const struct ita_matmul *layer;
-  uint32_t outer, inner, k;               /* panel that stays, panel that streams, tile along the inner dimension */
-  uint32_t panel_slot, stream_slot, output_slot; /* where the panel starts, and the next tiles go */
+  struct operand staying, passing;
+  int8_t *panel_slot;        /* of the first tile of the panel that stays */
+  bool load_staying, load_passing;
+  uint32_t streamed;         /* panels that pass for each one that stays */
+  uint32_t outer, inner, k;  /* panel that stays, panel that passes, tile along the inner dimension */
+  uint32_t output_slot;
+  uint32_t stream;
+  const uint8_t *bias;
 };
+
+static struct operand operand(const struct tile_stream *from) {
+  return (struct operand){from, from->dram, from->dram, from->l1, slot_at(from->l1, from->slots)};
+}
+
+/** Describes the operand's tile and advances to the next one of the panel. */
+static inline void take(struct operand *operand, bool load, struct tile *tile) {
+  const struct tile_stream *from = operand->from;
+  tile->l1 = operand->slot;
+  tile->dram = operand->tile;
+  tile->pitch = load ? from->view.pitch : 0;
+  operand->tile += from->view.right;
+  operand->slot += ITA_TILE_BYTES;
+  if (operand->slot == operand->end) operand->slot = from->l1;
+}
 
 static void next_matmul(void *cursor, struct step *step) {
   struct matmul_cursor *at = cursor;
   const struct ita_matmul *layer = at->layer;
   const bool rows_outer = layer->rows_outer;
-  const struct tile_stream *panel = rows_outer ? &layer->input : &layer->weight;
-  const struct tile_stream *stream = rows_outer ? &layer->weight : &layer->input;
-  const uint32_t streamed = rows_outer ? layer->columns : layer->rows;
-  const uint32_t row = rows_outer ? at->outer : at->inner, column = rows_outer ? at->inner : at->outer;
-
-  uint32_t slot = at->panel_slot + (layer->both_stream ? 0 : at->k);
-  if (slot >= panel->slots) slot -= panel->slots;
-  const struct tile_load staying = {slot_at(panel->l1, slot), tile_at(panel->dram, &panel->view, at->outer, at->k),
-                                    panel->view.pitch};
-  const struct tile_load passing = {slot_at(stream->l1, at->stream_slot),
-                                    tile_at(stream->dram, &stream->view, at->inner, at->k), stream->view.pitch};
-  const bool first_use = at->inner == 0 || layer->both_stream;
-  const bool resident = at->outer > 0 && stream->slots == streamed * layer->inner;
-  const struct tile_load present = {NULL, NULL, 0};
-  const struct tile_load load_staying = first_use ? staying : present, load_passing = resident ? present : passing;
-
-  *step = (struct step){
-      .input = rows_outer ? load_staying : load_passing,
-      .weight = rows_outer ? load_passing : load_staying,
-      .job = {.input = rows_outer ? staying.l1 : passing.l1, .weight = rows_outer ? passing.l1 : staying.l1},
-  };
-  if (layer->bias != NULL) {
-    step->job.bias = layer->bias_l1 + (layer->bias_by_row ? row : column) * ITA_BIAS_BYTES;
-    step->job.stream = layer->bias_by_row ? ITA_BIAS_BY_ROW : 0;
-  } else {
-    step->job.stream = ITA_BIAS_DISABLE;
-  }
-  at->stream_slot = next_slot(at->stream_slot, stream->slots);
-  if (layer->both_stream) at->panel_slot = next_slot(at->panel_slot, panel->slots);
+  take(&at->staying, at->load_staying, rows_outer ? &step->input : &step->weight);
+  take(&at->passing, at->load_passing, rows_outer ? &step->weight : &step->input);
+  step->bias = at->bias;
+  step->output = step->store = NULL;
   if (++at->k < layer->inner) {
-    step->job.stream |= ITA_OUTPUT_DISABLE;
+    step->stream = at->stream | ITA_OUTPUT_DISABLE;
     return;
   }
+  step->stream = at->stream;
+  const uint32_t row = rows_outer ? at->outer : at->inner, column = rows_outer ? at->inner : at->outer;
   deliver(step, &layer->output, &at->output_slot, row, column);
+
+  /* the next output tile */
   at->k = 0;
-  if (++at->inner < streamed) return;
-  at->inner = 0;
-  at->outer++;
-  if (layer->both_stream) return;
-  at->panel_slot += layer->inner;
-  if (at->panel_slot >= panel->slots) at->panel_slot -= panel->slots;
+  if (++at->inner < at->streamed) {
+    at->passing.panel += at->passing.from->view.down;
+    at->load_staying = layer->both_stream;
+    if (!layer->both_stream) at->staying.slot = at->panel_slot;
+  } else {
+    at->inner = 0;
+    at->outer++;
+    at->passing.panel = at->passing.from->dram;
+    at->staying.panel += at->staying.from->view.down;
+    at->load_staying = true;
+    at->load_passing = at->passing.from->slots < at->streamed * layer->inner;
+    at->panel_slot = at->staying.slot;
+  }
+  at->staying.tile = at->staying.panel;
+  at->passing.tile = at->passing.panel;
+  if (layer->bias != NULL) {
+    at->bias = layer->bias_l1 + (layer->bias_by_row == rows_outer ? at->outer : at->inner) * ITA_BIAS_BYTES;
+  }
 }
 
 void ita_matmul(const struct ita_matmul *layer) {
   if (hart_id() != 0) return;
-  struct matmul_cursor cursor = {.layer = layer};
+  const bool rows_outer = layer->rows_outer;
+  const struct tile_stream *staying = rows_outer ? &layer->input : &layer->weight;
+  const struct tile_stream *passing = rows_outer ? &layer->weight : &layer->input;
+  struct matmul_cursor cursor = {
+      .layer = layer,
+      .staying = operand(staying),
+      .passing = operand(passing),
+      .panel_slot = staying->l1,
+      .load_staying = true,
+      .load_passing = true,
+      .streamed = rows_outer ? layer->columns : layer->rows,
+      .stream = layer->bias == NULL ? ITA_BIAS_DISABLE : layer->bias_by_row ? ITA_BIAS_BY_ROW : 0,
+      .bias = layer->bias == NULL ? NULL : layer->bias_l1,
+  };
   dma_txid biases = 0;
   if (layer->bias != NULL) {
     biases = dma_copy(layer->bias_l1, layer->bias,
@@ -162,7 +203,7 @@ struct head_cursor {
   const struct ita_head *head;
   uint32_t row;
   bool mixing; /* false: logits of the row; true: probabilities times values */
-  uint32_t across, k;  /* output tile of the step, and tile along its inner dimension */
+  uint32_t across, k; /* output tile of the step, and tile along its inner dimension */
   uint32_t query_slot, weight_slot, output_slot;
 };
 
@@ -170,29 +211,27 @@ static void next_head(void *cursor, struct step *step) {
   struct head_cursor *at = cursor;
   const struct ita_head *head = at->head;
   const uint32_t sequence = head->sequence, width = head->width;
-  int8_t *weight = slot_at(head->weight_l1, at->weight_slot);
-  *step = (struct step){.job = {.weight = weight, .stream = ITA_BIAS_DISABLE}};
-  if (at->row == 0 || head->weight_slots < 2 * sequence * width) {
-    const struct tile_view *view = at->mixing ? &head->values_view : &head->keys_view;
-    const int8_t *matrix = at->mixing ? head->values : head->keys;
-    step->weight = (struct tile_load){weight, tile_at(matrix, view, at->across, at->k), view->pitch};
-  }
+  const struct tile_view *view = at->mixing ? &head->values_view : &head->keys_view;
+  const bool load = at->row == 0 || head->weight_slots < 2 * sequence * width;
+  step->weight = (struct tile){slot_at(head->weight_l1, at->weight_slot),
+                               tile_at(at->mixing ? head->values : head->keys, view, at->across, at->k),
+                               load ? view->pitch : 0};
   at->weight_slot = next_slot(at->weight_slot, head->weight_slots);
+  step->bias = NULL;
+  step->output = step->store = NULL;
+  step->stream = ITA_BIAS_DISABLE;
 
   if (!at->mixing) {
     const struct tile_stream *queries = &head->queries;
     uint32_t slot = at->query_slot + at->k;
     if (slot >= queries->slots) slot -= queries->slots;
-    int8_t *query = slot_at(queries->l1, slot);
-    step->job.input = query;
-    if (at->across == 0) {
-      step->input = (struct tile_load){query, tile_at(queries->dram, &queries->view, at->row, at->k), queries->view.pitch};
-    }
+    step->input = (struct tile){slot_at(queries->l1, slot), tile_at(queries->dram, &queries->view, at->row, at->k),
+                                at->across == 0 ? queries->view.pitch : 0};
     if (++at->k < width) {
-      step->job.stream |= ITA_OUTPUT_DISABLE;
+      step->stream |= ITA_OUTPUT_DISABLE;
       return;
     }
-    step->job.output = slot_at(head->logits_l1, at->across);
+    step->output = slot_at(head->logits_l1, at->across);
     at->k = 0;
     if (++at->across < sequence) return;
     at->across = 0;
@@ -200,9 +239,9 @@ static void next_head(void *cursor, struct step *step) {
     return;
   }
 
-  step->job.input = slot_at(head->logits_l1, at->k);
+  step->input = (struct tile){slot_at(head->logits_l1, at->k), NULL, 0};
   if (++at->k < sequence) {
-    step->job.stream |= ITA_OUTPUT_DISABLE;
+    step->stream |= ITA_OUTPUT_DISABLE;
     return;
   }
   deliver(step, &head->output, &at->output_slot, at->row, at->across);
