@@ -2,7 +2,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../errors.ts';
+import { DeployError, UsageError } from '../errors.ts';
 import { allocate, type Keep } from './allocate/allocate.ts';
 import { emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
@@ -19,9 +19,14 @@ export type { TensorPlace } from './emit-c/network.ts';
 /** TCDM bytes set aside for stacks: __hart_limit * __stack_bytes of firmware/link.ld. */
 export const L1_STACK_BYTES = 16 * 2048;
 
+/** DRAM set aside for code, inputs and outputs, bytes. */
+const CODE_BYTES = 1 << 20;
+
 export interface DeployOptions {
   /** TCDM of the machine, bytes; 128 KiB unless given. */
   readonly tcdmBytes?: number;
+  /** DRAM of the machine, bytes; 64 MiB unless given. */
+  readonly dramBytes?: number;
   /** TCDM the network may use, bytes (`--l1`); what the stacks leave of the TCDM unless given. */
   readonly l1Bytes?: number;
   /** Softmax shift of the machine's accelerator: 0 unless given. */
@@ -37,17 +42,35 @@ export interface DeployOptions {
  * @throws DeployError naming the node that cannot be deployed, and the smallest L1 budget where that is the reason
  */
 export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
-  const { tcdmBytes = 128 * 1024, softmaxShift = 0, keep = 'none', inputs } = options;
+  const { tcdmBytes = 128 * 1024, dramBytes = 64 << 20, softmaxShift = 0, keep = 'none', inputs } = options;
+  const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
+  const program = assign(fuse(check(graph)), { softmaxShift });
+  const tiled = tile(program, l1Bytes);
+  const deployment = emitProject(tiled, allocate(tiled, keep), { l1Bytes, dramBytes }, inputs);
+  const { weightBytes, arenaBytes } = deployment.plan;
+  const needed = weightBytes + arenaBytes + CODE_BYTES;
+  if (needed > dramBytes) {
+    throw new DeployError(
+      `${graph.name} needs ${needed} bytes of DRAM (${weightBytes} for weights, ${arenaBytes} for activations, ${CODE_BYTES} for code), the machine has ${dramBytes}`,
+    );
+  }
+  return deployment;
+}
+
+function l1Budget(tcdmBytes: number, wanted: number | undefined): number {
   const available = tcdmBytes - L1_STACK_BYTES;
-  const l1Bytes = options.l1Bytes ?? available;
+  if (available <= 0) {
+    throw new DeployError(
+      `a machine with ${tcdmBytes} bytes of TCDM has no room for tiles: the stacks take ${L1_STACK_BYTES}`,
+    );
+  }
+  const l1Bytes = wanted ?? available;
   if (!Number.isInteger(l1Bytes) || l1Bytes < 0 || l1Bytes > available) {
     throw new UsageError(
       `--l1 is ${l1Bytes}, expected 0 to ${available} bytes: the TCDM of ${tcdmBytes} less ${L1_STACK_BYTES} for stacks`,
     );
   }
-  const program = assign(fuse(check(graph)), { softmaxShift });
-  const tiled = tile(program, l1Bytes);
-  return emitProject(tiled, allocate(tiled, keep), l1Bytes, inputs);
+  return l1Bytes;
 }
 
 /** The repository's firmware directory: runtime, kernels, headers, linker script. */

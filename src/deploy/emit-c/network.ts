@@ -29,6 +29,9 @@ export interface EmittedNetwork {
   readonly l1Bytes: number;
 }
 
+/** Characters of text in a line of a comment. */
+const COMMENT_WIDTH = 110;
+
 const hexOf = (value: number): string => `0x${value.toString(16)}`;
 
 /** `network_input_ids` for the graph input or output `input_ids`. */
@@ -205,7 +208,7 @@ class Emitter {
         `${comment(step.bias.name)}: 24-bit [${outputs}]`,
         () => packBias(step),
       );
-      fields.push(`.bias = ${bias},`, `.bias_l1 = (uint8_t *)${l1('bias')},`);
+      fields.push(`.bias = ${bias},`, `.bias_l1 = (uint8_t *)(${l1('bias')}),`);
     }
     fields.push(
       `.rows = ${plan.rows}, .columns = ${plan.columns}, .inner = ${plan.inner},`,
@@ -287,12 +290,17 @@ class Emitter {
       `.out = ${this.#macro(step.output)},`,
       `.out_pitch = ${this.#layout(step.output).pitch},`,
       `.rows = ${plan.rows}, .columns = ${plan.columns}, .block_rows = ${plan.blockRows},`,
-      `.scaling = {.scale = ${constants('scale')}, .offset = ${constants('offset')}, .per_column = ${perColumn}, .wide = ${step.wide}, .shift = ${step.shift}},`,
+      '.scaling =',
+      '    {',
+      `        .scale = ${constants('scale')},`,
+      `        .offset = ${constants('offset')},`,
+      `        .per_column = ${perColumn}, .wide = ${step.wide}, .shift = ${step.shift},`,
+      '    },',
       `.terms_l1 = ${l1('terms')},`,
       `.out_l1 = ${l1('output')},`,
     ];
     if (perColumn)
-      fields.push(`.scale_l1 = (int32_t *)${l1('scale')},`, `.offset_l1 = (int32_t *)${l1('offset')},`);
+      fields.push(`.scale_l1 = (int32_t *)(${l1('scale')}),`, `.offset_l1 = (int32_t *)(${l1('offset')}),`);
     return this.#function(
       step,
       `${step.reason}; [${plan.rows}, ${plan.columns}] in ${plan.blocks} blocks`,
@@ -333,7 +341,7 @@ class Emitter {
     fields: readonly string[],
   ): string {
     return [
-      `/** ${comment(step.sources)}\n * ${comment(doc)} */`,
+      docComment(`${doc[0].toUpperCase()}${doc.slice(1)}.`, `Nodes: ${step.sources}`),
       `static void ${this.#functions.get(step.output)}(void) {`,
       `  static const struct ${kernel} step = {`,
       ...fields.map((field) => `      ${field}`),
@@ -357,6 +365,20 @@ class Emitter {
   }
 }
 
+/** A C comment of two paragraphs, wrapped. */
+function docComment(...paragraphs: readonly string[]): string {
+  const lines = paragraphs.flatMap((text) => {
+    const wrapped = [''];
+    for (const word of comment(text).split(' ')) {
+      const line = wrapped[wrapped.length - 1];
+      if (line !== '' && line.length + word.length > COMMENT_WIDTH) wrapped.push(word);
+      else wrapped[wrapped.length - 1] = line === '' ? word : `${line} ${word}`;
+    }
+    return wrapped;
+  });
+  return ['/**', ...lines.map((line) => ` * ${line}`), ' */'].join('\n');
+}
+
 /** Initialiser of struct tile_view. */
 const view = (pitch: number, down: number, right: number): string => `{${pitch}, ${down}, ${right}}`;
 
@@ -368,7 +390,7 @@ const buffers =
   (name: string): string => {
     const buffer = plan.buffers.find((b) => b.name === name);
     if (!buffer) throw new Error(`the plan has no buffer ${name}`);
-    return buffer.offset === 0 ? 'l1' : `(l1 + ${hexOf(buffer.offset)})`;
+    return buffer.offset === 0 ? 'l1' : `l1 + ${hexOf(buffer.offset)}`;
   };
 
 const requant = (entries: readonly (readonly [index: number, constants: AcceleratorRequant])[]): string[] =>

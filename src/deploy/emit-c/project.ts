@@ -45,13 +45,19 @@ export interface Deployment {
   readonly files: ReadonlyMap<string, string | Uint8Array>;
 }
 
+/** Memory the firmware may use, bytes. */
+export interface MemoryLimits {
+  readonly l1Bytes: number;
+  readonly dramBytes: number;
+}
+
 const MACS_PER_JOB = 64 * 64 * 64;
 
 /** @param inputs default values by input name; zeros where absent */
 export function emitProject(
   tiled: TiledProgram,
   allocation: Allocation,
-  l1Budget: number,
+  limits: MemoryLimits,
   inputs: Readonly<Record<string, TensorData>> = {},
 ): Deployment {
   const network = emitNetwork(tiled, allocation);
@@ -64,7 +70,7 @@ export function emitProject(
   const plan: Plan = {
     network: tiled.name,
     metadata: tiled.metadata,
-    l1Budget,
+    l1Budget: limits.l1Bytes,
     l1Bytes: network.l1Bytes,
     arenaBytes: allocation.arenaBytes,
     weightBytes: weights.length,
@@ -86,7 +92,7 @@ export function emitProject(
       ['weights.bin', weights],
       ['inputs.c', emitInputs(tiled, allocation, inputs)],
       ['main.c', MAIN],
-      ['Makefile', MAKEFILE],
+      ['Makefile', makefile(limits.dramBytes)],
       ['plan.json', `${JSON.stringify(plan, null, 1)}\n`],
     ]),
   };
@@ -134,10 +140,13 @@ int main(void) {
 }
 `;
 
-const MAKEFILE = `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf.
+const makefile = (
+  dramBytes: number,
+): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf.
 
 FIRMWARE := .
 include flags.mk
+LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes}
 
 SOURCES := main.c inputs.c network.c weights.S $(wildcard kernels/*.c runtime/*.c runtime/*.S)
 OBJECTS := $(patsubst %,build/%.o,$(SOURCES))
