@@ -68,7 +68,7 @@ const ACTIVATION: RequantizationStyle = { sigma: 30 };
 /**
  * Branches that meet a residual stream of σ 30. Nothing renormalises the stream between layers, and attention and ReLU
  * answer a larger input more than proportionally: with branches as strong as the stream, two sequences of slightly
- * different scale drift apart until one saturates and the other collapses. These proportions keep σ within 10 %.
+ * different scale drift apart until one saturates and the other collapses. With these, σ stays within 15 % over 24 layers.
  */
 const ATTENTION_BRANCH: RequantizationStyle = { sigma: 15 };
 const FFN_BRANCH: RequantizationStyle = { sigma: 16 };
@@ -79,7 +79,7 @@ const LAYER_BRANCH: RequantizationStyle = { sigma: 11 };
  */
 const LOGITS: Readonly<Record<0 | 5, RequantizationStyle>> = {
   0: { sigma: 4.5 },
-  5: { sigma: 50, addend: -16 },
+  5: { sigma: 44, addend: -12 },
 };
 const CONTEXT: Readonly<Record<0 | 5, RequantizationStyle>> = { 0: { sigma: 30 }, 5: { sigma: 24 } };
 
