@@ -6,8 +6,8 @@ import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 
 /**
- * First word of a slot, low bit first: operation 10 bits, rd 6, rs1 5, rs2 5, length in bytes 3. The second word is
- * the immediate. An rd of 0 is stored as 32, a register nobody reads, so that writing needs no test.
+ * First word of a slot, low bit first: operation 10 bits, rd 6, rs1 5, rs2 5, length in bytes 3, and bit 31 where a
+ * hardware loop may end. The second word is the immediate. An rd of 0 is stored as 32, a register nobody reads, so that writing needs no test.
  */
 export const slot = {
   operation: 0x3ff,
@@ -15,6 +15,8 @@ export const slot = {
   rs1: 16,
   rs2: 21,
   bytes: 26,
+  /** Bit 31 asks the hart after the instruction whether a hardware loop ends here. */
+  loopEnd: 31,
 } as const;
 
 /** Operations below this number are not instructions. */
@@ -50,6 +52,7 @@ export class CodeCache {
   readonly #bus: Bus;
   readonly #pages = new Map<number, Int32Array>();
   readonly #operations: Map<string, number>;
+  readonly #loopEnds = new Set<number>();
 
   constructor(isa: Isa, bus: Bus) {
     this.isa = isa;
@@ -84,6 +87,7 @@ export class CodeCache {
       return true;
     }
     this.#fill(slots, at, decoded);
+    if (this.#loopEnds.has(pc)) slots[at] |= 1 << slot.loopEnd;
     return true;
   }
 
@@ -95,6 +99,21 @@ export class CodeCache {
     if (!this.#bus.reachable(pc + 2, 2)) return undefined;
     if (((pc + 2) & (PAGE - 1)) === 0) this.page(pc + 2); // a store to the second half must be seen too
     return low | (this.#bus.peek(pc + 2, 2) << 16);
+  }
+
+  /** Marks the instruction at `pc`, decoded or not, as the possible end of a hardware loop. */
+  markLoopEnd(pc: number): void {
+    const slots = this.#pages.get(pc >>> 12);
+    const at = pc & (PAGE - 1);
+    if (slots && slots[at] < 0) return;
+    this.#loopEnds.add(pc);
+    if (slots && slots[at] !== UNDECODED) slots[at] |= 1 << slot.loopEnd;
+  }
+
+  /** The instruction at `pc`, undefined where there is none or it is illegal. */
+  decoded(pc: number): Decoded | undefined {
+    const word = this.fetch(pc);
+    return word === undefined ? undefined : decoderOf(this.isa).decode(word);
   }
 
   /** Forgets what was decoded from the bytes, the instruction reaching into them from before included. */

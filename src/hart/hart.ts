@@ -8,6 +8,7 @@ import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
 import { counterBit, csrs, mstatus } from './csr.ts';
 import type { Engine } from './interpret.ts';
+import { HardwareLoops } from './loops.ts';
 import { cause, type Fault, interrupt, TRAP, UnhandledTrap } from './trap.ts';
 
 const MACHINE = 3;
@@ -31,6 +32,7 @@ export class Hart {
   readonly isa: Isa;
   readonly compressed: boolean;
   readonly x: Int32Array;
+  readonly loops: HardwareLoops;
   pc = 0;
   privilege = MACHINE;
   mstatus = MACHINE << 11;
@@ -79,7 +81,14 @@ export class Hart {
     this.isa = isa;
     this.compressed = isa.has('c');
     const { memory, loadMap, storeMap } = context.bus;
-    this.x = new Int32Array(memory.wasm.buffer, memory.reserve(64 * 4), 33);
+    const state = memory.reserve(64 * 4);
+    this.x = new Int32Array(memory.wasm.buffer, state, 33);
+    this.loops = new HardwareLoops(new Int32Array(memory.wasm.buffer, state + 4 * 40, 6), {
+      hart: index,
+      older: isa.has('xpulpv2'),
+      watchEnd: (address) => context.cache.markLoopEnd(address),
+      decode: (address) => context.cache.decoded(address),
+    });
     this.loadMap = loadMap;
     this.storeMap = storeMap;
     this.#context = context;
@@ -250,12 +259,12 @@ export class Hart {
         return this.#raise(this.privilege === MACHINE ? cause.ecallFromMachine : cause.ecallFromUser, 0);
       case 'ebreak':
         if (!this.#context.semihost(this)) this.#raise(cause.breakpoint, this.pc);
-        return this.#retireTo(this.pc + 4);
+        return this.#retireTo(this.loops.next(this.pc, this.pc + 4));
       case 'mret':
         return this.#mret();
       case 'wfi':
         if (this.privilege === USER && this.mstatus & mstatus.tw) this.#illegalHere();
-        this.#retireTo(this.pc + 4);
+        this.#retireTo(this.loops.next(this.pc, this.pc + 4));
         if (!(this.mip & this.mie) && !this.#context.eventPending(this.index)) this.#sleep(false);
     }
   }

@@ -1,5 +1,16 @@
 /** The interpreter: JavaScript source generated from the instruction definitions, one `case` for each. */
-import type { Amo, Binary, Insn, RegisterField, Semantics, SystemEvent } from '../isa/insn.ts';
+import type {
+  Amo,
+  Binary,
+  DotSigns,
+  Insn,
+  LaneOperation,
+  LoopRegister,
+  RegisterField,
+  Semantics,
+  SystemEvent,
+  Unary,
+} from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import { FIRST_OPERATION, ILLEGAL, placeOf, slot, UNDECODED, type CodeCache } from './code-cache.ts';
@@ -38,7 +49,69 @@ const binary: Record<Binary, (a: string, b: string) => string> = {
   divu: (a, b) => `divu(${a}, ${b})`,
   rem: (a, b) => `rem(${a}, ${b})`,
   remu: (a, b) => `remu(${a}, ${b})`,
+  min: (a, b) => `Math.min(${a}, ${b})`,
+  max: (a, b) => `Math.max(${a}, ${b})`,
+  minu: (a, b) => `minu(${a}, ${b})`,
+  maxu: (a, b) => `maxu(${a}, ${b})`,
+  rotr: (a, b) => `rotr(${a}, ${b})`,
+  clmul: (a, b) => `clmul(${a}, ${b})`,
+  clmulh: (a, b) => `clmulh(${a}, ${b})`,
 };
+
+const unary: Record<Unary, (a: string) => string> = {
+  clz: (a) => `Math.clz32(${a})`,
+  ctz: (a) => `ctz(${a})`,
+  popcount: (a) => `popcount(${a})`,
+};
+
+/** One lane of a and b, already extended as the operation needs it; comparisons as conditions. */
+const laneResult: Record<LaneOperation, { readonly unsigned?: true; readonly text: string }> = {
+  add: { text: 'a + b' },
+  sub: { text: 'a - b' },
+  avg: { text: '(a + b) << PAD >> PAD + 1' },
+  avgu: { text: '(a + b) << PAD >>> PAD + 1' },
+  min: { text: 'Math.min(a, b)' },
+  minu: { unsigned: true, text: 'Math.min(a, b)' },
+  max: { text: 'Math.max(a, b)' },
+  maxu: { unsigned: true, text: 'Math.max(a, b)' },
+  shl: { text: 'a << (b & BITS - 1)' },
+  shr: { unsigned: true, text: 'a >>> (b & BITS - 1)' },
+  sar: { text: 'a >> (b & BITS - 1)' },
+  abs: { text: 'a < 0 ? -a : a' },
+  eq: { text: '-(a === b)' },
+  ne: { text: '-(a !== b)' },
+  lt: { text: '-(a < b)' },
+  ltu: { unsigned: true, text: '-(a < b)' },
+  ge: { text: '-(a >= b)' },
+  geu: { unsigned: true, text: '-(a >= b)' },
+};
+
+const lane = (word: string, bits: number, i: number, signed: boolean): string =>
+  signed
+    ? `(${word} << ${32 - bits * (i + 1)} >> ${32 - bits})`
+    : `(${word} >>> ${bits * i} & ${2 ** bits - 1})`;
+
+const lanesOf = (bits: number): number[] => Array.from({ length: 32 / bits }, (_, i) => i);
+
+/** Functions `add8`, `dotss16`, … over whole words, one lane after the other. */
+const laneHelpers = ([8, 16] as const).flatMap((bits) => [
+  ...Object.entries(laneResult).map(([name, { unsigned = false, text }]) => {
+    const filled = text.replaceAll('PAD', String(32 - bits)).replaceAll('BITS', String(bits));
+    const parts = lanesOf(bits).map((i) => {
+      const value = filled
+        .replaceAll(/\ba\b/g, lane('a', bits, i, !unsigned))
+        .replaceAll(/\bb\b/g, lane('b', bits, i, !unsigned));
+      return `((${value}) & ${2 ** bits - 1}) << ${bits * i}`;
+    });
+    return `const ${name}${bits} = (a, b) => ${parts.join(' | ')};`;
+  }),
+  ...(['ss', 'us', 'uu'] as const).map((signs) => {
+    const terms = lanesOf(bits).map(
+      (i) => `Math.imul(${lane('a', bits, i, signs[0] === 's')}, ${lane('b', bits, i, signs[1] === 's')})`,
+    );
+    return `const dot${signs}${bits} = (a, b) => ${terms.join(' + ')} | 0;`;
+  }),
+]);
 
 /** Helpers in scope of the generated function. 16-bit halves keep the products of mulhu exact in a double. */
 const helpers = `
@@ -53,6 +126,26 @@ const div = (a, b) => (b === 0 ? -1 : (a / b) | 0);
 const divu = (a, b) => (b === 0 ? -1 : ((a >>> 0) / (b >>> 0)) | 0);
 const rem = (a, b) => (b === 0 ? a : a % b | 0);
 const remu = (a, b) => (b === 0 ? a : (a >>> 0) % (b >>> 0) | 0);
+const minu = (a, b) => (a >>> 0 < b >>> 0 ? a : b);
+const maxu = (a, b) => (a >>> 0 > b >>> 0 ? a : b);
+const rotr = (a, b) => (a >>> (b & 31)) | (a << (-b & 31));
+const ctz = (a) => (a === 0 ? 32 : 31 - Math.clz32(a & -a));
+const popcount = (a) => {
+  const pairs = a - ((a >>> 1) & 0x55555555);
+  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+};
+const clmul = (a, b) => {
+  let sum = 0;
+  for (let i = 0; i < 32; i++) if ((b >>> i) & 1) sum ^= a << i;
+  return sum;
+};
+const clmulh = (a, b) => {
+  let sum = 0;
+  for (let i = 1; i < 32; i++) if ((b >>> i) & 1) sum ^= a >>> (32 - i);
+  return sum;
+};
+${laneHelpers.join('\n')}
 `;
 
 const amo: Record<Amo, (old: string, value: string) => string> = {
@@ -74,7 +167,9 @@ const views = {
 } as const;
 
 const SPILL = 'hart.pc = pc; hart.left = left;';
-const NEXT = `(pc + (w >>> ${slot.bytes}) | 0)`;
+const NEXT = `(pc + (w >>> ${slot.bytes} & 7) | 0)`;
+/** The address to go on at after an instruction that did not jump: a hardware loop may end with it. */
+const AFTER = `(w < 0 ? hart.loops.next(pc, ${NEXT}) : ${NEXT})`;
 
 /** Writes the body of one `case`. */
 class JavaScript implements Semantics<string> {
@@ -90,7 +185,7 @@ class JavaScript implements Semantics<string> {
   /** The finished case, ending in the common step to the next instruction. */
   text(): string {
     const leave = this.#yields
-      ? `if (hart.yielding) { hart.pc = ${NEXT}; hart.left = left - 1; return; }`
+      ? `if (hart.yielding) { hart.pc = ${AFTER}; hart.left = left - 1; return; }`
       : '';
     return `${this.lines.join('\n')}\n${leave}\nbreak;`;
   }
@@ -119,6 +214,15 @@ class JavaScript implements Semantics<string> {
   binary(operation: Binary, a: string, b: string): string {
     return binary[operation](a, b);
   }
+  unary(operation: Unary, a: string): string {
+    return unary[operation](a);
+  }
+  lanes(operation: LaneOperation, bits: 8 | 16, a: string, b: string): string {
+    return `${operation}${bits}(${a}, ${b})`;
+  }
+  dot(bits: 8 | 16, signs: DotSigns, a: string, b: string): string {
+    return `dot${signs}${bits}(${a}, ${b})`;
+  }
   select(condition: string, whenTrue: string, whenFalse: string): string {
     return `(${test(condition)} ? ${whenTrue} : ${whenFalse})`;
   }
@@ -145,7 +249,7 @@ class JavaScript implements Semantics<string> {
       `const ${d} = storeMap[${a} >>> 12];`,
       `if (${d} !== 0${aligned(bytes, a)}) ${signed}[${index(a, d, shift)}] = ${value};`,
       `else { ${SPILL} hart.store(${a}, ${bytes}, ${value}); left = hart.left;`,
-      `if (hart.yielding) { hart.pc = ${NEXT}; hart.left = left - 1; return; } }`,
+      `if (hart.yielding) { hart.pc = ${AFTER}; hart.left = left - 1; return; } }`,
     );
   }
   jump(target: string): void {
@@ -177,6 +281,10 @@ class JavaScript implements Semantics<string> {
   system(event: SystemEvent): void {
     if (event === 'fence' || event === 'fence.i') return; // memory is ordered and decoded code coherent already
     this.lines.push(`${SPILL} hart.system('${event}'); return;`);
+  }
+
+  setLoop(loop: number, name: LoopRegister, value: string): void {
+    this.lines.push(`${SPILL} hart.loops.set(${loop}, '${name}', ${value}, pc);`);
   }
 
   /** A call that may read time, trap, or change the budget. */
@@ -240,7 +348,7 @@ return function interpret(hart) {
         break;
 ${cases.join('\n')}
     }
-    pc = ${NEXT};
+    pc = ${AFTER};
     left--;
   }
 };`;

@@ -27,7 +27,47 @@ export type Binary =
   | 'div'
   | 'divu'
   | 'rem'
-  | 'remu';
+  | 'remu'
+  | 'min'
+  | 'max'
+  | 'minu'
+  | 'maxu'
+  | 'rotr'
+  | 'clmul'
+  | 'clmulh';
+
+/** One-operand operations: leading and trailing zeros (32 for zero), set bits. */
+export type Unary = 'clz' | 'ctz' | 'popcount';
+
+/**
+ * Operations on each 8- or 16-bit lane of a word, results cut to the lane. `avg` shifts the wrapped sum right by one;
+ * shifts use the low 3 or 4 bits of the lane of b; comparisons give all ones or zero; `abs` ignores b.
+ */
+export type LaneOperation =
+  | 'add'
+  | 'sub'
+  | 'avg'
+  | 'avgu'
+  | 'min'
+  | 'minu'
+  | 'max'
+  | 'maxu'
+  | 'shl'
+  | 'shr'
+  | 'sar'
+  | 'abs'
+  | 'eq'
+  | 'ne'
+  | 'lt'
+  | 'ltu'
+  | 'ge'
+  | 'geu';
+
+/** Signedness of the two operands of a dot product. */
+export type DotSigns = 'ss' | 'us' | 'uu';
+
+/** Registers of a hardware loop. `last` is the address of the last instruction of the body. */
+export type LoopRegister = 'start' | 'last' | 'count';
 
 export type Amo = 'swap' | 'add' | 'xor' | 'and' | 'or' | 'min' | 'max' | 'minu' | 'maxu';
 
@@ -49,6 +89,11 @@ export interface Semantics<V> {
   /** Address of the following instruction: pc + 2 or pc + 4. */
   nextPc(): V;
   binary(operation: Binary, a: V, b: V): V;
+  unary(operation: Unary, a: V): V;
+  /** `operation` on each lane of `bits` bits. */
+  lanes(operation: LaneOperation, bits: 8 | 16, a: V, b: V): V;
+  /** Sum of the products of all lanes, modulo 2^32. */
+  dot(bits: 8 | 16, signs: DotSigns, a: V, b: V): V;
   select(condition: V, whenTrue: V, whenFalse: V): V;
   /** Evaluates `value` now and names it, so that later writes cannot change it. */
   bind(value: V): V;
@@ -65,6 +110,8 @@ export interface Semantics<V> {
   /** Reads the CSR in field `csr` and writes, sets or clears bits of it; set and clear with field `rs1` = 0 do not write. */
   csr(operation: 'write' | 'set' | 'clear', value: V): V;
   system(event: SystemEvent): void;
+  /** Sets a register of hardware loop 0 or 1; takes effect from the following instruction on. */
+  setLoop(loop: number, register: LoopRegister, value: V): void;
 }
 
 /** Latency classes; the timing model gives each its cycles per core. */
