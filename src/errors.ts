@@ -39,4 +39,5 @@ export class BusError extends Error {
 }
 
 /** `0x1c008124`: addresses as messages print them. */
-export const hex = (value: number, digits = 8): string => `0x${(value >>> 0).toString(16).padStart(digits, '0')}`;
+export const hex = (value: number, digits = 8): string =>
+  `0x${(value >>> 0).toString(16).padStart(digits, '0')}`;

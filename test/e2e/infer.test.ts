@@ -9,6 +9,8 @@ import { needsToolchain, Workbench } from '../support/toolchain.ts';
 const bench = new Workbench();
 const small = ['--layers', '2', '--seq', '64', '--workspace', bench.path('workspace')];
 
+const tensor = (name: string): [string, Tensor] => [name, { name, type: 'int8', shape: [64, 64] }];
+
 interface Report {
   readonly match: boolean;
   readonly elements: number;
@@ -122,7 +124,6 @@ describe('octet deploy', () => {
     );
   });
   test('names an operator it does not support, with its node, and writes nothing', () => {
-    const tensor = (name: string): [string, Tensor] => [name, { name, type: 'int8', shape: [64, 64] }];
     const graph: Graph = {
       name: 'odd',
       inputs: ['x'],

@@ -17,6 +17,11 @@ beforeEach((context) => {
 
 const app = (name: string): string => bench.path(`${name}.elf`);
 
+const write = (name: string, bytes: Uint8Array): string => {
+  writeFileSync(bench.path(name), bytes);
+  return bench.path(name);
+};
+
 describe('octet run', () => {
   test('passes the output and the exit status of the guest on', () => {
     const { status, stdout, stderr } = octet('run', app('hello'), '--harts', '2');
@@ -78,10 +83,6 @@ describe('a guest that fails', () => {
 });
 
 describe('a file that is no RV32 program', () => {
-  const write = (name: string, bytes: Uint8Array): string => {
-    writeFileSync(bench.path(name), bytes);
-    return bench.path(name);
-  };
   test.each<[string, () => string, RegExp]>([
     ['missing', () => bench.path('nothing.elf'), /nothing\.elf: no such file/],
     ['a directory', () => bench.directory, /is a directory, expected a file/],
