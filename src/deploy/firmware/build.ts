@@ -18,7 +18,9 @@ const PACKAGES = 'gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf make';
 export async function buildFirmware(dir: string): Promise<{ elf: string }> {
   await Promise.all([COMPILER, 'make'].map(requireTool));
   try {
-    await run('make', ['--silent', '-C', dir, `-j${availableParallelism()}`, 'network.elf'], { maxBuffer: 1 << 24 });
+    await run('make', ['--silent', '-C', dir, `-j${availableParallelism()}`, 'network.elf'], {
+      maxBuffer: 1 << 24,
+    });
   } catch (cause) {
     const { stderr } = cause as { stderr?: string };
     throw new Error(`building the firmware in ${dir} failed:\n${stderr ?? String(cause)}`, { cause });
@@ -31,6 +33,9 @@ async function requireTool(tool: string): Promise<void> {
     await run(tool, ['--version']);
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== 'ENOENT') throw cause;
-    throw new UsageError(`${tool} is not installed; on Debian: apt-get install --no-install-recommends ${PACKAGES}`, { cause });
+    throw new UsageError(
+      `${tool} is not installed; on Debian: apt-get install --no-install-recommends ${PACKAGES}`,
+      { cause },
+    );
   }
 }
