@@ -7,6 +7,7 @@ import { addDisasm } from './disasm.ts';
 import { addInfer } from './infer.ts';
 import { addMachine } from './machine.ts';
 import { addRun } from './run.ts';
+import { addTestIsa } from './test-isa.ts';
 
 const WRONG_INPUT = 2;
 const MACHINE_ERROR = 3;
@@ -24,7 +25,7 @@ function createProgram(): Command {
       "\nExit status: the guest's; 2 for wrong usage or input; 3 for a machine error (hazard, deadlock, unhandled trap); 124 when an instruction budget is used up.",
     )
     .exitOverride();
-  for (const add of [addRun, addInfer, addDeploy, addDisasm, addMachine]) add(program);
+  for (const add of [addRun, addInfer, addDeploy, addDisasm, addMachine, addTestIsa]) add(program);
   // Subcommands inherit the override only when they are made with it.
   for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
   return program;
