@@ -42,12 +42,13 @@ export interface MachineConfig {
 }
 
 const ISA = 'rv32imac_zicntr_zicsr_zifencei';
+const COMPUTE_ISA = ISA;
 const dma: DmaConfig = { startCycles: 16, busBytes: 64, queueDepth: 8 };
 
 const octa: MachineConfig = {
   name: 'octa',
   harts: 8,
-  isa: ISA,
+  isa: COMPUTE_ISA,
   tcdmBytes: 128 * KIB,
   tcdmBanks: 32,
   dramBytes: 64 * MIB,
@@ -63,6 +64,7 @@ export const presets: Readonly<Record<string, MachineConfig>> = {
     ...octa,
     name: 'snitch-ita',
     harts: 9,
+    isa: [...Array.from({ length: 8 }, () => COMPUTE_ISA), `${ISA}_xdma`], // the last hart moves data
     ita: { contexts: 2, softmaxShift: 5, revision: 'A' },
   },
   bare: { ...octa, name: 'bare', harts: 1, tcdmBytes: 0, ita: null },
@@ -131,6 +133,12 @@ export function presetOf(name: string): MachineConfig {
   return preset;
 }
 
+/** `config` with the ISA list of `base` for another number of harts: harts beyond the list are like hart 0. */
+function inheritIsa({ isa }: MachineConfig, config: MachineConfig): MachineConfig {
+  if (typeof isa === 'string' || !whole(config.harts, 1, 16)) return config;
+  return { ...config, isa: Array.from({ length: config.harts }, (_, hart) => isa[hart] ?? isa[0]) };
+}
+
 /** A preset or file with single numbers replaced; the result is validated. */
 export function override(base: MachineConfig, overrides: MachineOverrides): MachineConfig {
   const { itaContexts, softmaxShift, ...direct } = overrides;
@@ -141,9 +149,8 @@ export function override(base: MachineConfig, overrides: MachineOverrides): Mach
     ...(softmaxShift === undefined ? {} : { softmaxShift: softmaxShift as ItaConfig['softmaxShift'] }),
   };
   const config = { ...base, ...given, ita };
-  const isaPerHart =
-    typeof config.isa !== 'string' && overrides.isa === undefined && overrides.harts !== undefined;
-  return validateConfig(isaPerHart ? { ...config, isa: config.isa[0] } : config, 'machine options');
+  const inherited = overrides.isa === undefined ? inheritIsa(base, config) : config;
+  return validateConfig(inherited, 'machine options');
 }
 
 /** Reads a machine file: JSON with any of the fields of MachineConfig, and `preset` for the rest. */
@@ -176,7 +183,8 @@ export function parseMachineFile(text: string, file: string): MachineConfig {
     }
     return result;
   };
-  return validateConfig(merge(base, fields, '') as MachineConfig, file);
+  const config = merge(base, fields, '') as MachineConfig;
+  return validateConfig('isa' in fields ? config : inheritIsa(base, config), file);
 }
 
 /** ISA string of one hart. */

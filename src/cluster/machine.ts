@@ -19,6 +19,7 @@ import { Dma } from '../device/dma.ts';
 import { EVENT, EventUnit } from '../device/event-unit.ts';
 import { Ita } from '../device/ita/ita.ts';
 import { Uart } from '../device/uart.ts';
+import { Xdma } from '../device/xdma.ts';
 import { describeAddress } from '../elf/describe.ts';
 import type { Program } from '../elf/elf.ts';
 import { ElfError, hex, MachineError } from '../errors.ts';
@@ -77,6 +78,7 @@ export class Machine {
   readonly cluster: Cluster;
   readonly ita: Ita | undefined;
   readonly dma: Dma;
+  readonly xdma: Xdma;
   readonly events: EventUnit;
   readonly peripherals: ClusterPeripherals;
   readonly clint: Clint;
@@ -101,8 +103,12 @@ export class Machine {
       harts: config.harts,
       transport: bus,
       ...config.dma,
-      onDone: (hart) => this.events.raise(EVENT.DMA, 1 << hart),
+      onDone: (hart) => {
+        this.xdma.finished(hart);
+        this.events.raise(EVENT.DMA, 1 << hart);
+      },
     });
+    this.xdma = new Xdma(this.dma, lines);
     this.ita = this.#createIta();
     this.peripherals = new ClusterPeripherals({
       clock,
@@ -227,6 +233,7 @@ export class Machine {
         ...shared,
         semihost: (hart) => this.#semihost(hart),
         eventPending: (hart) => this.events.pending(hart),
+        dma: (hart, operation, a, b) => this.xdma.execute(hart, operation, a, b),
       });
     });
   }

@@ -47,6 +47,8 @@ export interface Transport {
   reachable(address: number, bytes: number): boolean;
   /** Moves `bytes` bytes, lowest address first. */
   copy(destination: number, source: number, bytes: number): void;
+  /** Sets `bytes` bytes to `value`. */
+  fill(destination: number, value: number, bytes: number): void;
 }
 
 /** One transfer: `rows` rows of `bytes` bytes. Addresses are unsigned, strides signed bytes. */
@@ -57,6 +59,8 @@ export interface Transfer {
   readonly srcStride: number;
   readonly dstStride: number;
   readonly rows: number;
+  /** Every byte of the rows becomes this value; the source is not read. A plain copy where absent. */
+  readonly fill?: number;
 }
 
 export interface DmaOptions {
@@ -80,8 +84,10 @@ export interface DmaStatistics {
   busyCycles: number;
 }
 
+type Parameter = Exclude<keyof Transfer, 'fill'>;
+
 interface Bank {
-  registers: Record<keyof Transfer, number>;
+  registers: Record<Parameter, number>;
   next: number;
   done: number;
   pending: number;
@@ -128,7 +134,7 @@ export class Dma implements Device {
     this.#options = { startCycles: 16, busBytes: 64, queueDepth: 8, ...options };
     this.#banks = Array.from({ length: options.harts }, powerOn);
     this.#timer = options.clock.timer('dma', () => this.#finish());
-    const parameter = (name: keyof Transfer, signed = false): Behaviour => ({
+    const parameter = (name: Parameter, signed = false): Behaviour => ({
       read: (_, hart) => this.#banks[hart].registers[name],
       write: (value, _, hart) => {
         this.#banks[hart].registers[name] = signed ? value | 0 : value >>> 0;
@@ -150,7 +156,7 @@ export class Dma implements Device {
         peek: (_, hart) => this.nextId(hart),
       },
       DONE_ID: { read: (_, hart) => this.doneId(hart) },
-      PENDING: { read: (_, hart) => this.#banks[hart].pending },
+      PENDING: { read: (_, hart) => this.pending(hart) },
       BUSY: { read: () => Number(this.busy) },
     });
   }
@@ -174,6 +180,16 @@ export class Dma implements Device {
     return this.#banks[hart].done;
   }
 
+  /** Transfers of this hart that have not finished. */
+  pending(hart: number): number {
+    return this.#banks[hart].pending;
+  }
+
+  /** Whether the next launch of this hart would return QUEUE_FULL. */
+  full(hart: number): boolean {
+    return this.#banks[hart].pending >= this.#options.queueDepth;
+  }
+
   /**
    * Queues a transfer on behalf of `hart`.
    * @returns its id (unsigned, counted per hart), or QUEUE_FULL when the hart has `queueDepth` unfinished ones
@@ -181,7 +197,7 @@ export class Dma implements Device {
    */
   launch(transfer: Transfer, hart: number): number {
     const bank = this.#banks[hart];
-    if (bank.pending >= this.#options.queueDepth) return QUEUE_FULL;
+    if (this.full(hart)) return QUEUE_FULL;
     this.#check(transfer, hart);
     const id = bank.next;
     bank.next = afterId(id);
@@ -233,13 +249,9 @@ export class Dma implements Device {
 
   #finish(): void {
     const { transfer, hart, id } = this.#queue[0];
-    this.#queue.shift();
     const { bytes, rows } = transfer;
-    if (bytes > 0) {
-      for (let row = 0; row < rows; row++) {
-        this.#options.transport.copy(rowOf(transfer, 'dst', row), rowOf(transfer, 'src', row), bytes);
-      }
-    }
+    this.#queue.shift();
+    this.#move(transfer);
     this.#statistics.transfers++;
     this.#statistics.bytes += bytes * rows;
     this.#statistics.busyCycles += this.#duration(transfer);
@@ -248,6 +260,17 @@ export class Dma implements Device {
     bank.pending--;
     if (this.#queue.length > 0) this.#start();
     this.#options.onDone(hart);
+  }
+
+  #move(transfer: Transfer): void {
+    const { bytes, rows, fill } = transfer;
+    const { transport } = this.#options;
+    if (bytes === 0) return;
+    for (let row = 0; row < rows; row++) {
+      const destination = rowOf(transfer, 'dst', row);
+      if (fill === undefined) transport.copy(destination, rowOf(transfer, 'src', row), bytes);
+      else transport.fill(destination, fill, bytes);
+    }
   }
 
   #check(transfer: Transfer, hart: number): void {
@@ -260,6 +283,7 @@ export class Dma implements Device {
     if (bytes === 0) return;
     for (let row = 0; row < rows; row++) {
       for (const end of ['src', 'dst'] as const) {
+        if (end === 'src' && transfer.fill !== undefined) continue;
         const address = rowOf(transfer, end, row);
         if (this.#options.transport.reachable(address, bytes)) continue;
         const place = end === 'src' ? 'the source' : 'the destination';
@@ -288,8 +312,10 @@ function rowOf(transfer: Transfer, end: 'src' | 'dst', row: number): number {
   return (transfer[end] + row * transfer[`${end}Stride`]) >>> 0;
 }
 
-function describe({ src, dst, bytes, srcStride, dstStride, rows }: Transfer, hart: number): string {
+function describe(transfer: Transfer, hart: number): string {
+  const { src, dst, bytes, srcStride, dstStride, rows, fill } = transfer;
+  const source = fill === undefined ? `source ${hex(src)}` : `value ${fill}`;
   const shape =
     rows === 1 ? '' : `, ${rows} rows, source stride ${srcStride}, destination stride ${dstStride}`;
-  return `DMA transfer of hart ${hart} (source ${hex(src)}, destination ${hex(dst)}, ${bytes} bytes${shape})`;
+  return `DMA transfer of hart ${hart} (${source}, destination ${hex(dst)}, ${bytes} bytes${shape})`;
 }

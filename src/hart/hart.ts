@@ -2,7 +2,7 @@
 import type { Clock } from '../device/clock.ts';
 import { STALL } from '../device/device.ts';
 import { BusError, hex } from '../errors.ts';
-import type { SystemEvent } from '../isa/insn.ts';
+import type { DmaOperation, SystemEvent } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
@@ -24,6 +24,8 @@ export interface HartContext {
   semihost(hart: Hart): boolean;
   /** Whether the event unit holds an enabled event for the hart: `wfi` then does not sleep. */
   eventPending(hart: number): boolean;
+  /** Performs an operation of the hart's DMA front end. Throws STALL while the queue is full. */
+  dma(hart: number, operation: DmaOperation, a: number, b: number): number;
 }
 
 /** The privilege and trap state, the counters, and the register file `x` (33 words: x[32] swallows writes to x0). */
@@ -252,6 +254,10 @@ export class Hart {
     return old;
   }
 
+  dma(operation: DmaOperation, a: number, b: number): number {
+    return this.#atPresent(() => this.#context.dma(this.index, operation, a, b)) | 0;
+  }
+
   /** Instructions that end an engine call; each stores the pc to go on at and counts itself. */
   system(event: Exclude<SystemEvent, 'fence' | 'fence.i'>): void {
     switch (event) {
@@ -317,16 +323,23 @@ export class Hart {
     }
   }
 
-  /** Performs a bus access at the hart's present time; a refusal becomes a trap, a new deadline shortens the slice. */
+  /** Performs a bus access; a refusal becomes a trap. */
   #onBus<T>(mcause: number, what: string, address: number, access: () => T): T {
-    const { clock } = this.#context;
-    clock.now = this.now;
     try {
-      return access();
+      return this.#atPresent(access);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       this.#access = { what: `${what} ${hex(address)}`, reason: error.message };
       return this.#raise(mcause, address);
+    }
+  }
+
+  /** Lets devices act at the hart's present time; a new deadline shortens the slice. */
+  #atPresent<T>(action: () => T): T {
+    const { clock } = this.#context;
+    clock.now = this.now;
+    try {
+      return action();
     } finally {
       if (clock.next < this.#end) {
         this.left -= this.#end - clock.next;

@@ -2,6 +2,7 @@
 import type {
   Amo,
   Binary,
+  DmaOperation,
   DotSigns,
   Insn,
   LaneOperation,
@@ -281,6 +282,9 @@ class JavaScript implements Semantics<string> {
   system(event: SystemEvent): void {
     if (event === 'fence' || event === 'fence.i') return; // memory is ordered and decoded code coherent already
     this.lines.push(`${SPILL} hart.system('${event}'); return;`);
+  }
+  dma(operation: DmaOperation, a: string, b: string): string {
+    return this.#host(`hart.dma('${operation}', ${a}, ${b})`);
   }
 
   setLoop(loop: number, name: LoopRegister, value: string): void {

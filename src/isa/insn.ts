@@ -75,6 +75,16 @@ export type Amo = 'swap' | 'add' | 'xor' | 'and' | 'or' | 'min' | 'max' | 'minu'
 export type SystemEvent = 'ecall' | 'ebreak' | 'mret' | 'wfi' | 'fence' | 'fence.i';
 
 /**
+ * Operations of a hart's DMA front end on operands a and b. `source`, `destination`: address a (b, its upper half, is
+ * ignored). `strides`: a of the source, b of the destination, bytes from row to row. `rows`: a of 2D transfers. `user`: has no effect.
+ * `copy`: queues a copy of a bytes per row; bit 1 of b makes it 2D. `fill`: queues the setting of a bytes to 0 or 255
+ * for bits 1:0 of b = 0 or 1, otherwise to the low byte of the source address. `status`: bits 1:0 of a select the id of
+ * the last finished transfer, the id of the next one, whether one is unfinished, whether the queue is full.
+ */
+export type DmaOperation =
+  'source' | 'destination' | 'strides' | 'rows' | 'user' | 'copy' | 'fill' | 'status';
+
+/**
  * What a definition may say. `V` is a 32-bit value in the making: a JavaScript expression for the interpreter, a
  * list of opcodes for a translator. Division and remainder follow the M extension (by zero: −1 and the dividend;
  * overflow: the dividend and 0). Operands are evaluated where they are used; `bind` evaluates at once.
@@ -110,6 +120,11 @@ export interface Semantics<V> {
   /** Reads the CSR in field `csr` and writes, sets or clears bits of it; set and clear with field `rs1` = 0 do not write. */
   csr(operation: 'write' | 'set' | 'clear', value: V): V;
   system(event: SystemEvent): void;
+  /**
+   * Performs a DMA operation at once. The value is the transfer's id for `copy` and `fill`, the status for `status`, 0
+   * otherwise. With a full queue `copy` and `fill` stall the hart, and the instruction is repeated from its beginning.
+   */
+  dma(operation: DmaOperation, a: V, b: V): V;
   /** Sets a register of hardware loop 0 or 1; takes effect from the following instruction on. */
   setLoop(loop: number, register: LoopRegister, value: V): void;
 }

@@ -6,10 +6,41 @@ import { rv32a } from './rv32a.ts';
 import { rv32c } from './rv32c.ts';
 import { rv32i, zifencei } from './rv32i.ts';
 import { rv32m } from './rv32m.ts';
+import { xdma } from './xdma.ts';
+import { zba } from './zba.ts';
+import { zbb } from './zbb.ts';
+import { zbc } from './zbc.ts';
+import { zbs } from './zbs.ts';
+import { zcb } from './zcb.ts';
+import { zicond } from './zicond.ts';
 import { zicntr, zicsr } from './zicsr.ts';
 
 /** Every extension octet knows, in canonical order of the ISA string. */
-export const extensions: readonly Extension[] = [rv32i, rv32m, rv32a, rv32c, zicntr, zicsr, zifencei];
+export const extensions: readonly Extension[] = [
+  rv32i,
+  rv32m,
+  rv32a,
+  rv32c,
+  zicntr,
+  zicond,
+  zicsr,
+  zifencei,
+  zcb,
+  zba,
+  zbb,
+  zbc,
+  zbs,
+  xdma,
+];
+
+/** Names that select other extensions than just themselves. Without floating point C and Zca are the same. */
+const meanings: Readonly<Record<string, readonly string[]>> = {
+  b: ['zba', 'zbb', 'zbs'],
+  zca: ['c'],
+  zcb: ['c', 'zcb'],
+};
+
+const meaning = (name: string): readonly string[] => meanings[name] ?? [name];
 
 /** The instruction set of a hart. */
 export interface Isa {
@@ -37,7 +68,7 @@ function names(text: string): string[] {
  * @throws UsageError naming an unknown extension or two extensions whose encodings collide
  */
 export function parseIsa(text: string): Isa {
-  const wanted = new Set(names(text));
+  const wanted = new Set(names(text).flatMap(meaning));
   for (const name of wanted) {
     if (!extensions.some((x) => x.name === name)) {
       throw new UsageError(
@@ -51,9 +82,12 @@ export function parseIsa(text: string): Isa {
   const expansions = chosen.flatMap((x) => x.expansions);
   const collision = findOverlap([...insns, ...expansions]);
   if (collision) {
-    const [a, b] = collision;
+    const [a, b] = collision.map((form) => {
+      const owner = chosen.find((x) => [...x.insns, ...x.expansions].includes(form));
+      return { extension: owner?.name, text: `${form.name} (${form.pattern.text})` };
+    });
     throw new UsageError(
-      `ISA '${text}': the encodings of ${a.name} and ${b.name} collide; choose one of the two extensions`,
+      `ISA '${text}': extensions '${a.extension}' and '${b.extension}' exclude each other: the encodings of ${a.text} and ${b.text} collide`,
     );
   }
   const letters = chosen.filter((x) => x.name.length === 1).map((x) => x.name);
@@ -63,7 +97,7 @@ export function parseIsa(text: string): Isa {
     extensions: chosen,
     insns,
     expansions,
-    has: (name) => wanted.has(name),
+    has: (name) => meaning(name.toLowerCase()).every((x) => wanted.has(x)),
   };
 }
 

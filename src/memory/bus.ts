@@ -99,11 +99,12 @@ export class Bus {
 
   /** Copies between memories as the DMA engine does: overlapping ranges as if through a buffer. */
   copy(destination: number, source: number, bytes: number): void {
-    const target = this.memory.window(destination, bytes);
-    if (target?.ignoresWrites) return;
-    if (target && !target.writable) throw new BusError(destination, `${target.name} is read-only`);
-    this.bytes(destination, bytes).set(this.bytes(source, bytes));
-    this.#stored(destination >>> 0, bytes, NO_HART);
+    this.#overwrite(destination, bytes, (target) => target.set(this.bytes(source, bytes)));
+  }
+
+  /** Sets bytes as the DMA engine does. */
+  fill(destination: number, value: number, bytes: number): void {
+    this.#overwrite(destination, bytes, (target) => target.fill(value));
   }
 
   /** Calls `act` after each store that touches the range; returns the function that ends it. */
@@ -136,6 +137,14 @@ export class Bus {
     if (window.writable) {
       this.storeMap.fill(delta, window.base >>> PAGE_BITS, (window.base + window.bytes) / 4096);
     }
+  }
+
+  #overwrite(destination: number, bytes: number, write: (target: Uint8Array) => void): void {
+    const target = this.memory.window(destination, bytes);
+    if (target?.ignoresWrites) return;
+    if (target && !target.writable) throw new BusError(destination, `${target.name} is read-only`);
+    write(this.bytes(destination, bytes));
+    this.#stored(destination >>> 0, bytes, NO_HART);
   }
 
   #read(window: RamWindow, address: number, bytes: number): number {

@@ -19,6 +19,9 @@ function machine() {
     copy: (destination, source, bytes) => {
       for (let i = 0; i < bytes; i++) ram[destination - BASE + i] = ram[source - BASE + i];
     },
+    fill: (destination, value, bytes) => {
+      ram.fill(value, destination - BASE, destination - BASE + bytes);
+    },
   };
   const onDone = (hart: number): void => {
     finished.push({ hart, cycle: clock.now });
