@@ -3,9 +3,9 @@
 VITEST := npx vitest run --reporter=default --reporter=json --outputFile.json=build/test-results.json
 BENCHMARKS := $(wildcard bench/*.ts)
 
-.PHONY: all help install build firmware check lint demo test test-full bench clean
+.PHONY: all help install build firmware fixtures check lint demo test test-full bench clean
 
-all: build firmware
+all: build firmware fixtures
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,6 +18,9 @@ build: install ## the command line and library, into dist/
 
 firmware: install ## the runtime and example programs, into firmware/build/
 	$(MAKE) -C firmware
+
+fixtures: install ## the instruction-set tests, into fixtures/isa/build/
+	$(MAKE) -C fixtures/isa
 
 check: install ## TypeScript types
 	npm run --silent check
@@ -40,3 +43,4 @@ bench: build firmware ## every benchmark in bench/
 clean: ## removes what was built, not what was installed
 	rm -rf dist build
 	$(MAKE) -C firmware clean
+	$(MAKE) -C fixtures/isa clean
