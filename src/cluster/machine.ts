@@ -233,6 +233,7 @@ export class Machine {
         ...shared,
         semihost: (hart) => this.#semihost(hart),
         eventPending: (hart) => this.events.pending(hart),
+        time: () => this.clint.time,
         dma: (hart, operation, a, b) => this.xdma.execute(hart, operation, a, b),
       });
     });

@@ -1,11 +1,17 @@
 /** Control and status registers as a table: number, what a read gives, what a write keeps (privileged manual 1.12). */
+import type { Isa } from '../isa/isa.ts';
 import type { Hart } from './hart.ts';
+import { PMP_ENTRIES } from './pmp.ts';
 import { interrupt } from './trap.ts';
+import { TINFO } from './triggers.ts';
 
 export interface Csr {
+  /** Without side effects, so that tools may read as well. */
   read(hart: Hart): number;
   /** Absent: writes are ignored (WARL with one legal value); read-only numbers trap before they get here. */
   write?(hart: Hart, value: number): void;
+  /** The extension without which the register does not exist. */
+  readonly requires?: string;
 }
 
 /** Bits of mstatus that exist here; everything else reads as zero. */
@@ -20,7 +26,7 @@ export const mstatus = {
 const INTERRUPTS = interrupt.software | interrupt.timer | interrupt.external;
 const WRITABLE = mstatus.mie | mstatus.mpie | mstatus.mprv | mstatus.tw;
 
-/** A counter seen as two 32-bit halves over one 64-bit value, held as a double below 2^53 plus an exact offset. */
+/** A 64-bit counter seen as two 32-bit halves. */
 const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
 const high = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
 const withLow = (old: bigint, value: number): bigint => (old & ~0xffff_ffffn) | BigInt(value >>> 0);
@@ -29,19 +35,38 @@ const withHigh = (old: bigint, value: number): bigint => (old & 0xffff_ffffn) | 
 type Counter = 'mcycle' | 'minstret';
 
 const counter = (name: Counter): Csr => ({
-  read: (hart) => low(hart[name]),
+  read: (hart) => low(hart.counters[name]),
   write: (hart, value) => {
-    hart[name] = withLow(hart[name], value);
+    hart.counters[name] = withLow(hart.counters[name], value);
   },
 });
 const counterHigh = (name: Counter): Csr => ({
-  read: (hart) => high(hart[name]),
+  read: (hart) => high(hart.counters[name]),
   write: (hart, value) => {
-    hart[name] = withHigh(hart[name], value);
+    hart.counters[name] = withHigh(hart.counters[name], value);
   },
 });
 const constant = (value: number): Csr => ({ read: () => value });
-const shadow = (csr: Csr): Csr => ({ read: (hart) => csr.read(hart) });
+/** The read-only view of a counter for user mode. */
+const shadow = (csr: Pick<Csr, 'read'>): Csr => ({ read: (hart) => csr.read(hart), requires: 'zicntr' });
+/** A register that keeps whatever is written. */
+const plain = (name: 'mcounteren' | 'mscratch' | 'mcause' | 'mtval'): Csr => ({
+  read: (hart) => hart[name],
+  write: (hart, value) => {
+    hart[name] = value;
+  },
+});
+/** A register whose fields all read as zero. */
+const zero: Csr = constant(0);
+
+/** misa: 32 bits, the letters of the instruction set, u for user mode, x for extensions outside the standard. */
+function misaOf(isa: Isa): number {
+  const names = isa.extensions.map((x) => x.name);
+  const letters = ['u', ...names.filter((name) => name.length === 1)];
+  if (['zba', 'zbb', 'zbs'].every((name) => isa.has(name))) letters.push('b');
+  if (names.some((name) => name.startsWith('x'))) letters.push('x');
+  return letters.reduce((bits, letter) => bits | (1 << (letter.charCodeAt(0) - 97)), 1 << 30);
+}
 
 const mcycle = counter('mcycle');
 const mcycleh = counterHigh('mcycle');
@@ -49,11 +74,11 @@ const minstret = counter('minstret');
 const minstreth = counterHigh('minstret');
 
 const machine: readonly (readonly [number, Csr])[] = [
-  [0xf11, constant(0)], // mvendorid: non-commercial
-  [0xf12, constant(0)],
+  [0xf11, zero], // mvendorid: non-commercial
+  [0xf12, zero],
   [0xf13, constant(1)],
   [0xf14, { read: (hart) => hart.index }],
-  [0xf15, constant(0)],
+  [0xf15, zero], // mconfigptr: no configuration structure
   [
     0x300,
     {
@@ -66,7 +91,7 @@ const machine: readonly (readonly [number, Csr])[] = [
       },
     },
   ],
-  [0x301, { read: (hart) => hart.misa, write: () => undefined }],
+  [0x301, { read: (hart) => misaOf(hart.isa) }],
   [
     0x304,
     {
@@ -85,32 +110,20 @@ const machine: readonly (readonly [number, Csr])[] = [
       },
     },
   ],
-  [
-    0x306,
-    {
-      read: (hart) => hart.mcounteren,
-      write: (hart, value) => {
-        hart.mcounteren = value;
-      },
-    },
-  ],
-  [0x310, { read: () => 0, write: () => undefined }],
+  [0x306, plain('mcounteren')],
+  [0x30a, zero], // menvcfg: fences order everything anyway
+  [0x31a, zero], // menvcfgh
+  [0x310, zero], // mstatush: little-endian always
   [
     0x320,
     {
-      read: (hart) => hart.mcountinhibit,
-      write: (hart, value) => hart.setCountInhibit(value & 5),
-    },
-  ],
-  [
-    0x340,
-    {
-      read: (hart) => hart.mscratch,
+      read: (hart) => hart.counters.mcountinhibit,
       write: (hart, value) => {
-        hart.mscratch = value;
+        hart.counters.mcountinhibit = value;
       },
     },
   ],
+  [0x340, plain('mscratch')],
   [
     0x341,
     {
@@ -120,25 +133,9 @@ const machine: readonly (readonly [number, Csr])[] = [
       },
     },
   ],
-  [
-    0x342,
-    {
-      read: (hart) => hart.mcause,
-      write: (hart, value) => {
-        hart.mcause = value;
-      },
-    },
-  ],
-  [
-    0x343,
-    {
-      read: (hart) => hart.mtval,
-      write: (hart, value) => {
-        hart.mtval = value;
-      },
-    },
-  ],
-  [0x344, { read: (hart) => hart.mip, write: () => undefined }],
+  [0x342, plain('mcause')],
+  [0x343, plain('mtval')],
+  [0x344, { read: (hart) => hart.mip }], // every bit here is a wire from a device
   [0xb00, mcycle],
   [0xb80, mcycleh],
   [0xb02, minstret],
@@ -148,20 +145,52 @@ const machine: readonly (readonly [number, Csr])[] = [
 const counters: readonly (readonly [number, Csr])[] = [
   [0xc00, shadow(mcycle)],
   [0xc80, shadow(mcycleh)],
-  [0xc01, { read: (hart) => low(BigInt(hart.now)) }],
-  [0xc81, { read: (hart) => high(BigInt(hart.now)) }],
+  [0xc01, shadow({ read: (hart) => low(hart.time) })],
+  [0xc81, shadow({ read: (hart) => high(hart.time) })],
   [0xc02, shadow(minstret)],
   [0xc82, shadow(minstreth)],
 ];
 
+const pmp: [number, Csr][] = [
+  ...Array.from({ length: PMP_ENTRIES / 4 }, (_, i): [number, Csr] => [
+    0x3a0 + i,
+    {
+      read: (hart) => hart.protection.pmp.readConfig(i),
+      write: (hart, value) => hart.protection.pmp.writeConfig(i, value),
+    },
+  ]),
+  ...Array.from({ length: PMP_ENTRIES }, (_, i): [number, Csr] => [
+    0x3b0 + i,
+    {
+      read: (hart) => hart.protection.pmp.readAddress(i),
+      write: (hart, value) => hart.protection.pmp.writeAddress(i, value),
+    },
+  ]),
+];
+
+const trigger = (name: 'tselect' | 'tdata1' | 'tdata2'): Csr => ({
+  read: (hart) => hart.protection.triggers[name],
+  write: (hart, value) => {
+    hart.protection.triggers[name] = value;
+  },
+});
+
+const triggers: readonly (readonly [number, Csr])[] = [
+  [0x7a0, trigger('tselect')],
+  [0x7a1, trigger('tdata1')],
+  [0x7a2, trigger('tdata2')],
+  [0x7a4, constant(TINFO)],
+];
+
 /** Event counters 3 to 31 exist and stay zero; their numbers follow the base counters. */
-const zero: Csr = { read: () => 0, write: () => undefined };
 const hpm = Array.from({ length: 29 }, (_, i) => i + 3);
 
-/** Every CSR by number. */
-export const csrs: ReadonlyMap<number, Csr> = new Map<number, Csr>([
+/** Every CSR by number, whatever the instruction set. */
+const csrs: ReadonlyMap<number, Csr> = new Map<number, Csr>([
   ...machine,
   ...counters,
+  ...pmp,
+  ...triggers,
   ...hpm.flatMap((n): [number, Csr][] => [
     [0xb00 + n, zero],
     [0xb80 + n, zero],
@@ -170,6 +199,16 @@ export const csrs: ReadonlyMap<number, Csr> = new Map<number, Csr>([
     [0xc80 + n, shadow(zero)],
   ]),
 ]);
+
+/** The CSR of that number, undefined where a hart of this instruction set has none. */
+export function csrOf(isa: Isa, number: number): Csr | undefined {
+  const csr = csrs.get(number);
+  return csr?.requires === undefined || isa.has(csr.requires) ? csr : undefined;
+}
+
+/** The numbers of all CSRs of an instruction set, ascending. */
+export const csrNumbersOf = (isa: Isa): number[] =>
+  [...csrs.keys()].filter((number) => csrOf(isa, number)).sort((a, b) => a - b);
 
 /** Counter numbers that user mode sees only where mcounteren allows: cycle, time, instret, hpmcounter3 to 31. */
 export const counterBit = (csr: number): number | undefined =>

@@ -6,13 +6,17 @@ import type { DmaOperation, SystemEvent } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
-import { counterBit, csrs, mstatus } from './csr.ts';
+import { Counters } from './counters.ts';
+import { counterBit, csrNumbersOf, csrOf, mstatus } from './csr.ts';
 import type { Engine } from './interpret.ts';
 import { HardwareLoops } from './loops.ts';
+import { access, MACHINE, USER } from './privilege.ts';
+import { type Objection, Protection } from './protection.ts';
+import { Reservation } from './reservation.ts';
 import { cause, type Fault, interrupt, TRAP, UnhandledTrap } from './trap.ts';
 
-const MACHINE = 3;
-const USER = 0;
+/** A map for `loadMap` or `storeMap` that sends every access through the hart, which then checks it. */
+const EVERY_ACCESS = new Int32Array(1 << 20);
 
 /** What a hart needs of the machine around it. */
 export interface HartContext {
@@ -24,6 +28,8 @@ export interface HartContext {
   semihost(hart: Hart): boolean;
   /** Whether the event unit holds an enabled event for the hart: `wfi` then does not sleep. */
   eventPending(hart: number): boolean;
+  /** mtime when the clock shows `clock.now`; absent, the time is the clock's. */
+  readonly time?: () => bigint;
   /** Performs an operation of the hart's DMA front end. Throws STALL while the queue is full. */
   dma(hart: number, operation: DmaOperation, a: number, b: number): number;
 }
@@ -47,7 +53,9 @@ export class Hart {
   mtval = 0;
   mscratch = 0;
   mcounteren = 0;
-  mcountinhibit = 0;
+  readonly counters: Counters = new Counters(this);
+  /** PMP and trigger module. */
+  readonly protection: Protection = new Protection(this);
 
   /** Instructions retired since reset; between engine calls exact, inside see `retired`. */
   instret = 0;
@@ -63,8 +71,13 @@ export class Hart {
   left = 0;
   /** Set by whatever needs the engine to return after this instruction. */
   yielding = false;
-  readonly loadMap: Int32Array;
-  readonly storeMap: Int32Array;
+  /** The bus's maps, or empty ones while PMP or a trigger asks for a check of each access; valid for one engine call. */
+  loadMap: Int32Array;
+  storeMap: Int32Array;
+  /** Loads or stores must come through `load`, `store` and the like in this engine call. */
+  checked = false;
+  /** Fetches need checks too: each engine call is then for one instruction. */
+  careful = false;
 
   readonly #context: HartContext;
   readonly #engine: Engine;
@@ -72,10 +85,7 @@ export class Hart {
   #end = 0;
   /** Cycles that retired nothing: taken traps. */
   #unretired = 0;
-  #cycleOffset = 0n;
-  #instretOffset = 0n;
-  #reservation: number | undefined;
-  #unwatch: (() => void) | undefined;
+  readonly #reservation: Reservation;
   #access: Fault['access'];
 
   constructor(index: number, isa: Isa, context: HartContext) {
@@ -95,13 +105,7 @@ export class Hart {
     this.storeMap = storeMap;
     this.#context = context;
     this.#engine = context.engine;
-  }
-
-  get misa(): number {
-    const letters = this.isa.extensions
-      .filter((x) => x.name.length === 1)
-      .map((x) => x.name.charCodeAt(0) - 97);
-    return letters.reduce((bits, letter) => bits | (1 << letter), (1 << 30) | (1 << 20));
+    this.#reservation = new Reservation(context.bus);
   }
 
   /** Machine time at the present instruction. */
@@ -114,29 +118,20 @@ export class Hart {
     return this.instret + (this.now - this.cycle) - this.#unretired;
   }
 
-  get mcycle(): bigint {
-    return (this.mcountinhibit & 1 ? 0n : BigInt(this.now)) + this.#cycleOffset;
-  }
-  set mcycle(value: bigint) {
-    this.#cycleOffset = BigInt.asUintN(64, value - (this.mcountinhibit & 1 ? 0n : BigInt(this.now + 1)));
-  }
-  get minstret(): bigint {
-    return BigInt.asUintN(64, (this.mcountinhibit & 4 ? 0n : BigInt(this.retired)) + this.#instretOffset);
-  }
-  /** A written value is what the next instruction reads: the writing one does not count itself. */
-  set minstret(value: bigint) {
-    this.#instretOffset = BigInt.asUintN(
-      64,
-      value - (this.mcountinhibit & 4 ? 0n : BigInt(this.retired + 1)),
-    );
+  /** mtime at the present instruction, as the CSR `time` reads it. */
+  get time(): bigint {
+    const { clock, time } = this.#context;
+    return time ? time() + BigInt(this.now - clock.now) : BigInt(this.now);
   }
 
-  /** Freezes or resumes mcycle (bit 0) and minstret (bit 2) without changing their values. */
-  setCountInhibit(value: number): void {
-    const { mcycle, minstret } = this;
-    this.mcountinhibit = value;
-    this.mcycle = mcycle;
-    this.minstret = minstret;
+  /** Numbers of the CSRs this hart has, ascending. */
+  csrNumbers(): number[] {
+    return csrNumbersOf(this.isa);
+  }
+
+  /** What a CSR holds, for tools: whatever the privilege, without side effects; undefined where there is none. */
+  peekCsr(number: number): number | undefined {
+    return csrOf(this.isa, number)?.read(this);
   }
 
   /**
@@ -147,12 +142,14 @@ export class Hart {
     this.#end = until;
     this.left = until - this.cycle;
     this.#unretired = 0;
-    this.#releaseWatch();
+    this.#reservation.unwatch();
     try {
       while (this.left > 0 && !this.asleep) {
         try {
           if (this.mip & this.mie) this.#interrupt();
-          this.#engine(this);
+          this.#protect();
+          if (this.careful) this.#step();
+          else this.#engine(this);
         } catch (thrown) {
           if (thrown === STALL) this.#sleep(true);
           else if (thrown === TRAP) this.#enterTrap();
@@ -168,10 +165,12 @@ export class Hart {
       this.#end = this.cycle;
       this.#stopping = false;
     }
-    if (this.#reservation !== undefined) this.#watchReservation();
+    this.#reservation.watch();
   }
 
   #stopping = false;
+  /** What `protection.checked` said when `loadMap` and its companions were last set. */
+  #protected = 0;
 
   /** Makes `run` return after the present instruction: the machine is to stop. */
   stop(): void {
@@ -201,7 +200,9 @@ export class Hart {
   // Slow paths of the engines. pc and left are stored before each of them is called.
 
   load(address: number, bytes: number, signed: boolean): number {
-    const value = this.#onBus(cause.loadAccess, `load of ${bytes} bytes from`, address, () =>
+    const what = `load of ${bytes} bytes from`;
+    if (this.checked) this.#heed(this.protection.objection(access.load, address, bytes), what, address);
+    const value = this.#onBus(cause.loadAccess, what, address, () =>
       this.#context.bus.load(address, bytes, this.index),
     );
     if (bytes === 4) return value | 0;
@@ -209,26 +210,30 @@ export class Hart {
   }
 
   store(address: number, bytes: number, value: number): void {
-    this.#onBus(cause.storeAccess, `store of ${bytes} bytes to`, address, () =>
+    const what = `store of ${bytes} bytes to`;
+    if (this.checked) this.#heed(this.protection.objection(access.store, address, bytes), what, address);
+    this.#onBus(cause.storeAccess, what, address, () =>
       this.#context.bus.store(address, bytes, value, this.index),
     );
   }
 
   loadReserved(address: number): number {
+    if (this.checked) this.#heed(this.protection.objection(access.load, address, 4), 'lr.w from', address);
     this.#checkAtomic(address, cause.loadMisaligned, cause.loadAccess, 'lr.w from');
-    this.#reservation = address;
+    this.#reservation.set(address);
     return this.load(address, 4, true);
   }
 
   storeConditional(address: number, value: number): number {
+    if (this.checked) this.#heed(this.protection.objection(access.store, address, 4), 'sc.w to', address);
     this.#checkAtomic(address, cause.storeMisaligned, cause.storeAccess, 'sc.w to');
-    const held = this.#reservation === address;
-    this.#reservation = undefined;
-    if (held) this.store(address, 4, value);
-    return held ? 0 : 1;
+    if (!this.#reservation.take(address)) return 1;
+    this.store(address, 4, value);
+    return 0;
   }
 
   amoLoad(address: number): number {
+    if (this.checked) this.#heed(this.protection.objectionToAmo(address), 'AMO on', address);
     this.#checkAtomic(address, cause.storeMisaligned, cause.storeAccess, 'AMO on');
     return this.load(address, 4, true);
   }
@@ -238,7 +243,7 @@ export class Hart {
   }
 
   csr(number: number, operation: 'write' | 'set' | 'clear', value: number, writes: boolean): number {
-    const csr = csrs.get(number);
+    const csr = csrOf(this.isa, number);
     const counter = counterBit(number);
     const hidden = counter !== undefined && this.privilege === USER && !((this.mcounteren >>> counter) & 1);
     const readOnly = number >>> 10 === 3;
@@ -249,7 +254,7 @@ export class Hart {
         this,
         (operation === 'write' ? value : operation === 'set' ? old | value : old & ~value) | 0,
       );
-      this.yielding = true; // interrupts may have become enabled
+      this.yielding = true; // interrupts may have become enabled, or accesses protected
     }
     return old;
   }
@@ -279,17 +284,17 @@ export class Hart {
     return this.#raise(cause.illegalInstruction, word);
   }
 
-  fetchFault(): never {
-    this.#access = {
-      what: `instruction fetch from ${hex(this.pc)}`,
-      reason: 'nothing can be executed there',
-    };
-    return this.#raise(cause.instructionAccess, this.pc);
+  /** A jump or taken branch at pc to an address that is not 4-byte aligned, where no compressed instruction can be. */
+  misalignedTarget(target: number): never {
+    this.#access = { what: `jump to ${hex(target)}`, reason: 'not 4-byte aligned' };
+    return this.#raise(cause.instructionMisaligned, target);
   }
 
-  /** Called when another hart or the DMA has stored to the reserved word. */
-  loseReservation(): void {
-    this.#reservation = undefined;
+  /** mtval is the address of the half that cannot be fetched. */
+  fetchFault(): never {
+    const at = this.#context.bus.reachable(this.pc, 2) ? this.pc + 2 : this.pc;
+    this.#access = { what: `instruction fetch from ${hex(at)}`, reason: 'nothing can be executed there' };
+    return this.#raise(cause.instructionAccess, at);
   }
 
   #retireTo(pc: number): void {
@@ -310,6 +315,49 @@ export class Hart {
     this.mstatus |= mstatus.mpie | (mpie ? mstatus.mie : 0);
     this.privilege = previous;
     this.#retireTo(this.mepc);
+  }
+
+  /** Before each engine call: privilege, PMP and triggers may have changed. */
+  #protect(): void {
+    const { checked } = this.protection;
+    if (checked === this.#protected) return;
+    this.#protected = checked;
+    const { loadMap, storeMap } = this.#context.bus;
+    this.loadMap = checked & access.load ? EVERY_ACCESS : loadMap;
+    this.storeMap = checked & access.store ? EVERY_ACCESS : storeMap;
+    this.checked = (checked & (access.load | access.store)) !== 0;
+    this.careful = (checked & access.fetch) !== 0;
+  }
+
+  /** Executes one instruction after the checks of its fetch. */
+  #step(): void {
+    if (this.left <= 0) return;
+    this.#checkFetch();
+    const end = this.#end;
+    this.#end = this.now + 1;
+    this.left = 1;
+    try {
+      this.#engine(this);
+    } finally {
+      const { now } = this;
+      this.#end = Math.min(end, this.#context.clock.next);
+      this.left = this.#end - now;
+    }
+  }
+
+  #checkFetch(): void {
+    const { pc } = this;
+    const { bus } = this.#context;
+    const long = bus.reachable(pc, 2) && (bus.peek(pc, 2) & 3) === 3;
+    const objection = this.protection.objection(access.fetch, pc, long ? 4 : 2);
+    this.#heed(objection, 'instruction fetch from', pc);
+  }
+
+  #heed(objection: Objection | undefined, what: string, address: number): void {
+    if (!objection) return;
+    const { mcause, mtval, reason } = objection;
+    this.#access = { what: `${what} ${hex(address)}`, reason };
+    this.#raise(mcause, mtval);
   }
 
   #checkAtomic(address: number, misaligned: number, access: number, what: string): void {
@@ -390,15 +438,5 @@ export class Hart {
     this.pc = ((this.mtvec & ~3) + (vectored ? 4 * (this.mcause & 0x3ff) : 0)) | 0;
     this.left--;
     this.#unretired++;
-  }
-
-  /** Between slices others may store to the reserved word: then the reservation is lost. */
-  #watchReservation(): void {
-    this.#unwatch = this.#context.bus.watchStores(this.#reservation!, 4, () => this.loseReservation());
-  }
-
-  #releaseWatch(): void {
-    this.#unwatch?.();
-    this.#unwatch = undefined;
   }
 }

@@ -41,6 +41,8 @@ const inUser = (lines: readonly Line[], mcounteren = 0): Hart =>
     (h) => {
       h.mstatus = 0; // MPP = user
       h.mcounteren = mcounteren;
+      h.protection.pmp.writeAddress(0, -1);
+      h.protection.pmp.writeConfig(0, 0x1f); // NAPOT, RWX: all of memory is open
     },
   );
 

@@ -1,0 +1,55 @@
+/** The 64-bit counters mcycle and minstret (privileged manual 1.12, "Hardware Performance Monitor"). */
+
+/** Where the counters count: cycles and retired instructions before the present instruction. */
+export interface CounterSource {
+  readonly now: number;
+  readonly retired: number;
+}
+
+/** Bits of mcountinhibit that exist. */
+const inhibit = { cycle: 1 << 0, instret: 1 << 2 } as const;
+
+const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
+
+/** Each counter is an exact offset from the source, or from zero while it is inhibited. */
+export class Counters {
+  readonly #source: CounterSource;
+  #inhibited = 0;
+  #cycleOffset = 0n;
+  #instretOffset = 0n;
+
+  constructor(source: CounterSource) {
+    this.#source = source;
+  }
+
+  get mcycle(): bigint {
+    return wrap((this.#inhibited & inhibit.cycle ? 0n : BigInt(this.#source.now)) + this.#cycleOffset);
+  }
+  /** A written value is what the next instruction reads: the writing one does not count itself. */
+  set mcycle(value: bigint) {
+    this.#cycleOffset = wrap(value - (this.#inhibited & inhibit.cycle ? 0n : BigInt(this.#source.now + 1)));
+  }
+
+  get minstret(): bigint {
+    return wrap(
+      (this.#inhibited & inhibit.instret ? 0n : BigInt(this.#source.retired)) + this.#instretOffset,
+    );
+  }
+  set minstret(value: bigint) {
+    this.#instretOffset = wrap(
+      value - (this.#inhibited & inhibit.instret ? 0n : BigInt(this.#source.retired + 1)),
+    );
+  }
+
+  get mcountinhibit(): number {
+    return this.#inhibited;
+  }
+  /** Freezes or resumes the counters whose bit changes, without changing their values. */
+  set mcountinhibit(value: number) {
+    const { mcycle, minstret } = this;
+    const changed = this.#inhibited ^ value;
+    this.#inhibited = value & (inhibit.cycle | inhibit.instret);
+    if (changed & inhibit.cycle) this.mcycle = mcycle;
+    if (changed & inhibit.instret) this.minstret = minstret;
+  }
+}
