@@ -2,7 +2,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DeployError, UsageError } from '../errors.ts';
+import { DeployError, InputError, UsageError } from '../errors.ts';
 import { allocate, type Keep } from './allocate/allocate.ts';
 import { emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
@@ -84,6 +84,32 @@ export async function writeProject(deployment: Deployment, dir: string): Promise
     ...[...deployment.files].map(([name, content]) => writeFile(join(dir, name), content)),
     ...COPIED.map((name) => cp(join(FIRMWARE, name), join(dir, name), { recursive: true })),
   ]);
+}
+
+/**
+ * Writes a graph input into the memory of a program that has not started yet; bytes of padding stay as they are.
+ * @param base address of `place.symbol`
+ * @param data row-major and without padding, of the element size of `place`
+ * @param poke writes bytes of guest memory
+ * @throws InputError when `data` has another size
+ */
+export function writeTensor(
+  place: TensorPlace,
+  base: number,
+  data: TensorData,
+  poke: (address: number, bytes: Uint8Array) => void,
+): void {
+  const { rows, columns, pitch, elementBytes, offset, symbol } = place;
+  if (data.length !== rows * columns || data.BYTES_PER_ELEMENT !== elementBytes) {
+    throw new InputError(
+      `${symbol} takes ${rows * columns} elements of ${elementBytes} byte${elementBytes === 1 ? '' : 's'}, not ${data.length} of ${data.BYTES_PER_ELEMENT}`,
+    );
+  }
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const rowBytes = columns * elementBytes;
+  for (let r = 0; r < rows; r++) {
+    poke(base + offset + r * pitch, bytes.subarray(r * rowBytes, (r + 1) * rowBytes));
+  }
 }
 
 /**

@@ -4,8 +4,7 @@ import { Machine, type Statistics } from '../../cluster/machine.ts';
 import type { Program } from '../../elf/elf.ts';
 import { DeployError, MachineError } from '../../errors.ts';
 import type { HostConsole } from '../../host/console.ts';
-import { type Plan, readTensor, type TensorPlace } from '../deploy.ts';
-import { symbolOf } from '../emit-c/network.ts';
+import { type Plan, readTensor, type TensorPlace, writeTensor } from '../deploy.ts';
 import type { TensorData } from '../graph/graph.ts';
 
 /** Instructions between two reports of progress. */
@@ -43,9 +42,9 @@ export function execute(
   for (const name of plan.inputs) {
     const data = inputs.get(name);
     if (!data) throw new DeployError(`${plan.network}: no data for its input ${name}`);
-    machine.bus.poke(
-      addressOf(program, symbolOf(name)),
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    const place = plan.tensors[name];
+    writeTensor(place, addressOf(program, place.symbol), data, (address, bytes) =>
+      machine.bus.poke(address, bytes),
     );
   }
   const start = performance.now();
