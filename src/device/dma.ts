@@ -43,8 +43,10 @@ export const QUEUE_FULL = 0xffff_ffff;
 
 /** How the engine reaches memory. */
 export interface Transport {
-  /** Whether every byte of `[address, address + bytes)` can be read and written; false where it passes 2^32. */
+  /** Whether every byte of `[address, address + bytes)` can be read; false where it passes 2^32. */
   reachable(address: number, bytes: number): boolean;
+  /** Whether every byte of the range takes writes, kept or not. */
+  writable(address: number, bytes: number): boolean;
   /** Moves `bytes` bytes, lowest address first. */
   copy(destination: number, source: number, bytes: number): void;
   /** Sets `bytes` bytes to `value`. */
@@ -285,23 +287,29 @@ export class Dma implements Device {
       for (const end of ['src', 'dst'] as const) {
         if (end === 'src' && transfer.fill !== undefined) continue;
         const address = rowOf(transfer, end, row);
-        if (this.#options.transport.reachable(address, bytes)) continue;
-        const place = end === 'src' ? 'the source' : 'the destination';
-        const bad = hex(address + this.#reach(address, bytes));
+        if (this.#allows(end, address, bytes)) continue;
+        const [place, memory] =
+          end === 'src' ? ['the source', 'memory'] : ['the destination', 'writable memory'];
+        const bad = hex(address + this.#reach(end, address, bytes));
         throw new MachineError(
-          `${describe(transfer, hart)}: ${place} of row ${row} leaves memory at ${bad}; expected RAM throughout`,
+          `${describe(transfer, hart)}: ${place} of row ${row} leaves ${memory} at ${bad}; expected RAM throughout`,
         );
       }
     }
   }
 
-  /** How many bytes from `address` on can be reached; fewer than `bytes`. */
-  #reach(address: number, bytes: number): number {
+  #allows(end: 'src' | 'dst', address: number, bytes: number): boolean {
+    const { transport } = this.#options;
+    return end === 'src' ? transport.reachable(address, bytes) : transport.writable(address, bytes);
+  }
+
+  /** How many bytes from `address` on the transfer may use; fewer than `bytes`. */
+  #reach(end: 'src' | 'dst', address: number, bytes: number): number {
     let reached = 0;
     let beyond = bytes;
     while (beyond - reached > 1) {
       const middle = Math.floor((reached + beyond) / 2);
-      if (this.#options.transport.reachable(address, middle)) reached = middle;
+      if (this.#allows(end, address, middle)) reached = middle;
       else beyond = middle;
     }
     return reached;

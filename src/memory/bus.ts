@@ -29,7 +29,8 @@ export const NO_HART = -1;
 export class Bus {
   readonly memory: Memory;
   readonly loadMap = new Int32Array(PAGES);
-  readonly storeMap = new Int32Array(PAGES);
+  /** In linear memory, where translated code reads it. */
+  readonly storeMap: Int32Array;
   readonly mappings: Mapping[] = [];
   readonly #code = new Set<number>();
   readonly #watchers: { address: number; bytes: number; act: StoreWatcher }[] = [];
@@ -37,6 +38,7 @@ export class Bus {
 
   constructor(memory: Memory) {
     this.memory = memory;
+    this.storeMap = new Int32Array(memory.wasm.buffer, memory.reserve(4 * PAGES), PAGES);
     for (const window of memory.windows) this.#openWindow(window);
   }
 
@@ -95,6 +97,12 @@ export class Bus {
   /** Whether all of `[address, address + bytes)` lies in one RAM or ROM. */
   reachable(address: number, bytes: number): boolean {
     return this.memory.window(address, bytes) !== undefined;
+  }
+
+  /** Whether all of the range lies in one memory that takes stores, even if they vanish there. */
+  writable(address: number, bytes: number): boolean {
+    const window = this.memory.window(address, bytes);
+    return window !== undefined && (window.writable || window.ignoresWrites === true);
   }
 
   /** Copies between memories as the DMA engine does: overlapping ranges as if through a buffer. */

@@ -5,17 +5,20 @@ import { BusError, MachineError } from '../../src/errors.ts';
 
 const BASE = 0x8000_0000;
 const SIZE = 0x1000;
+/** Bytes behind the RAM that can only be read. */
+const ROM = 0x100;
 const at = Object.fromEntries(
   Object.entries(dmaRegisters.registers).map(([name, { offset }]) => [name, offset]),
 );
 
-/** A DMA of two harts over one 4 KiB RAM whose byte i holds i mod 251. */
+/** A DMA of two harts over 4 KiB of RAM and a little ROM behind it, whose byte i holds i mod 251. */
 function machine() {
   const clock = new Clock();
-  const ram = Uint8Array.from({ length: SIZE }, (_, i) => i % 251);
+  const ram = Uint8Array.from({ length: SIZE + ROM }, (_, i) => i % 251);
   const finished: { hart: number; cycle: number }[] = [];
   const transport: Transport = {
-    reachable: (address, bytes) => address >= BASE && address + bytes <= BASE + SIZE,
+    reachable: (address, bytes) => address >= BASE && address + bytes <= BASE + SIZE + ROM,
+    writable: (address, bytes) => address >= BASE && address + bytes <= BASE + SIZE,
     copy: (destination, source, bytes) => {
       for (let i = 0; i < bytes; i++) ram[destination - BASE + i] = ram[source - BASE + i];
     },
@@ -144,15 +147,28 @@ describe('a transfer that leaves memory', () => {
     expect(() => get(1, 'LAUNCH_1D')).toThrow(
       new MachineError(
         'DMA transfer of hart 1 (source 0x80000000, destination 0x80000ff0, 32 bytes): ' +
-          'the destination of row 0 leaves memory at 0x80001000; expected RAM throughout',
+          'the destination of row 0 leaves writable memory at 0x80001000; expected RAM throughout',
       ),
     );
   });
 
   test('names the row of a 2D transfer', () => {
     const { set, get } = machine();
-    set(0, { SRC: BASE, DST: BASE, BYTES: 16, SRC_STRIDE: 0x400, DST_STRIDE: 0, ROWS: 5 });
-    expect(() => get(0, 'LAUNCH_2D')).toThrow(/the source of row 4 leaves memory at 0x80001000/);
+    set(0, { SRC: BASE, DST: BASE, BYTES: 16, SRC_STRIDE: 0x440, DST_STRIDE: 0, ROWS: 5 });
+    expect(() => get(0, 'LAUNCH_2D')).toThrow(/the source of row 4 leaves memory at 0x80001100/);
+  });
+
+  test('may read memory that cannot be written, and is refused there as a destination', () => {
+    const { clock, ram, dma, set, get } = machine();
+    set(0, { SRC: BASE + SIZE, DST: BASE, BYTES: 4 });
+    get(0, 'LAUNCH_1D');
+    clock.advance(100);
+    expect(ram.slice(0, 4)).toEqual(ram.slice(SIZE, SIZE + 4));
+    set(0, { SRC: BASE, DST: BASE + SIZE, BYTES: 4 });
+    expect(() => get(0, 'LAUNCH_1D')).toThrow(
+      /the destination of row 0 leaves writable memory at 0x80001000; expected RAM/,
+    );
+    expect(dma.busy).toBe(false);
   });
 
   test('is refused when it has more rows than the engine takes', () => {

@@ -140,7 +140,10 @@ describe('a program that goes wrong', () => {
       /load of 2 bytes from 0x20000000 by hart 3 .*main.*fault_load\.c.*nothing is mapped there/s,
     ],
     ['fault_amo', /AMO on 0x8000\w+[26ae] by hart 2 .*main.*fault_amo\.c.*not 4-byte aligned/s],
-    ['fault_dma', /DMA transfer of hart 1 .*3 rows.*destination of row 2 leaves memory at 0x10020000/s],
+    [
+      'fault_dma',
+      /DMA transfer of hart 1 .*3 rows.*destination of row 2 leaves writable memory at 0x10020000/s,
+    ],
     ['fault_ita', /ITA job in context 0 .*PRELOAD is 0, but no weights wait/s],
   ])('ends %s with a sentence that says who, where and why', (app, sentence) => {
     expect(() => run(app)).toThrow(MachineError);
