@@ -97,6 +97,12 @@ export const i8x16 = {
   extractLaneS: simd(21),
   extractLaneU: simd(22),
   eq: simd(35),
+  ne: simd(36),
+  ltS: simd(37),
+  ltU: simd(38),
+  geS: simd(43),
+  geU: simd(44),
+  abs: simd(96),
   bitmask: simd(100),
   narrowI16x8S: simd(101),
   narrowI16x8U: simd(102),
@@ -126,7 +132,20 @@ export const i16x8 = {
   sub: simd(145),
   mul: simd(149),
   splat: simd(16),
+  eq: simd(45),
+  ne: simd(46),
+  ltS: simd(47),
+  ltU: simd(48),
+  geS: simd(53),
+  geU: simd(54),
+  abs: simd(128),
+  minS: simd(150),
+  minU: simd(151),
+  maxS: simd(152),
+  maxU: simd(153),
 } as const;
+
+export const i64x2 = { extractLane: simd(29) } as const;
 
 export const i32x4 = {
   splat: simd(17),

@@ -1,0 +1,389 @@
+/**
+ * A region of guest code as one WebAssembly function `(state, way) -> why it left`: guest registers in locals,
+ * structured control flow, an exact instruction budget (translator specification §6).
+ */
+import type { LoopRegister } from '../isa/insn.ts';
+import { FunctionBuilder, type Label, ModuleBuilder } from '../wasm/encode.ts';
+import { i32 } from '../wasm/opcodes.ts';
+import type { Block, Region, Step } from './blocks.ts';
+import { type Frame, Lowering, type MemoryPlan } from './lower.ts';
+import { structure, type Structure } from './structure.ts';
+
+/** Offsets in bytes within a hart's state block. */
+export const state = { x: 0, pc: 33 * 4, left: 34 * 4, loops: 40 * 4 } as const;
+
+/** Why a region returned; pc and left are stored. */
+export const left = {
+  /** The budget does not cover the next block. */
+  budget: 0,
+  /** The instruction at pc is for the interpreter. */
+  interpret: 1,
+  /** Control went to code that has no translation. */
+  unknown: 2,
+} as const;
+
+/** The cache of computed jumps: entries of pc and translation, direct-mapped. */
+export const JUMP_CACHE_ENTRIES = 1 << 14;
+
+/** Number of table slots and the position of a way in within a translation's number. */
+export const WAY_BITS = 12;
+
+export interface EmitOptions {
+  readonly memory: MemoryPlan;
+  /** Linear offset of the jump cache. */
+  readonly jumpCache: number;
+  /** The table slot the function will have. */
+  readonly slot: number;
+  readonly compressed: boolean;
+  /** Hardware loops follow the older family's rule. */
+  readonly olderLoops: boolean;
+}
+
+export interface Emitted {
+  readonly bytes: Uint8Array;
+  /** Number of the way in for each guest address. */
+  readonly ways: ReadonlyMap<number, number>;
+}
+
+/** Emits the module of a region; its export is `run`. */
+export function emitRegion(region: Region, options: EmitOptions): Emitted {
+  const module = new ModuleBuilder();
+  module.importMemory('octet', 'memory', { initial: 0 });
+  module.importTable('octet', 'table', { initial: 0 });
+  const type = module.type(['i32', 'i32'], ['i32']);
+  const f = module.function(['i32', 'i32'], ['i32']);
+  const shape = structure(region);
+  new RegionEmitter(f, type, region, shape, options).emit();
+  module.export('run', 'function', f.index);
+  return { bytes: module.encode(), ways: shape.ways };
+}
+
+const STATE = 0;
+const WAY = 1;
+/** Value of WAY that asks the dispatcher to look the pc up. */
+const LOOK_UP = -1;
+
+const LOOP_REGISTERS: readonly LoopRegister[] = ['start', 'last', 'count'];
+
+class RegionEmitter implements Frame {
+  readonly f: FunctionBuilder;
+  readonly memory: MemoryPlan;
+  readonly compressed: boolean;
+  readonly #type: number;
+  readonly #region: Region;
+  readonly #shape: Structure;
+  readonly #options: EmitOptions;
+  readonly #nodeOfStart: ReadonlyMap<number, number>;
+  readonly #registers = new Map<number, number>();
+  readonly #written = new Set<number>();
+  readonly #loops = new Map<number, number>();
+  readonly #temporaries: number[] = [];
+  readonly #temporaries64: number[] = [];
+  #temporary = 0;
+  #temporary64 = 0;
+  readonly #left: number;
+  readonly #pc: number;
+  readonly #why: number;
+  readonly #resume: number;
+  readonly #labels = new Map<number, { loop?: Label; block?: Label }>();
+  #leave!: Label;
+  #chain!: Label;
+  /** The instruction being lowered and how many of its block come with and after it. */
+  #present: { readonly pc: number; readonly remaining: number } = { pc: 0, remaining: 0 };
+
+  constructor(f: FunctionBuilder, type: number, region: Region, shape: Structure, options: EmitOptions) {
+    this.f = f;
+    this.#type = type;
+    this.#region = region;
+    this.#shape = shape;
+    this.#options = options;
+    this.memory = options.memory;
+    this.compressed = options.compressed;
+    this.#nodeOfStart = shape.nodeOf;
+    this.#left = f.local('i32');
+    this.#pc = f.local('i32');
+    this.#why = f.local('i32');
+    this.#resume = f.local('i32');
+  }
+
+  emit(): void {
+    const { f } = this;
+    this.#loadState();
+    this.#leave = f.block();
+    this.#chain = f.block();
+    this.#node(0);
+    f.end();
+    f.i32(left.unknown).set(this.#why);
+    f.end();
+    this.#storeState();
+    this.#finish();
+  }
+
+  // Frame
+
+  register(index: number): number {
+    return this.#registers.get(index)!;
+  }
+  loop(loop: number, register: LoopRegister): number {
+    return this.#loops.get(3 * loop + LOOP_REGISTERS.indexOf(register))!;
+  }
+  temporary(): number {
+    return (this.#temporaries[this.#temporary++] ??= this.f.local('i32'));
+  }
+  temporary64(): number {
+    return (this.#temporaries64[this.#temporary64++] ??= this.f.local('i64'));
+  }
+  interpret(): void {
+    const { pc, remaining } = this.#present;
+    this.f.get(this.#left).i32(remaining).op(i32.add).set(this.#left);
+    this.#leaveAt(pc, left.interpret);
+  }
+
+  // State
+
+  #loadState(): void {
+    const { f } = this;
+    const used = new Set<number>();
+    let loops = false;
+    for (const { steps, end } of this.#region.blocks) {
+      if (end.kind === 'loop') loops = true;
+      for (const { effects } of steps) {
+        for (const r of effects.reads) used.add(r);
+        for (const r of effects.writes) {
+          used.add(r);
+          this.#written.add(r);
+        }
+        if (effects.loop) loops = true;
+      }
+    }
+    const load = (offset: number): number => {
+      const local = f.local('i32');
+      f.get(STATE).memory(i32.load, offset, 2).set(local);
+      return local;
+    };
+    for (const r of used) this.#registers.set(r, load(state.x + 4 * r));
+    if (loops) for (let i = 0; i < 6; i++) this.#loops.set(i, load(state.loops + 4 * i));
+    f.get(STATE).memory(i32.load, state.left, 2).set(this.#left);
+  }
+
+  #storeState(): void {
+    const { f } = this;
+    const store = (offset: number, local: number): void => {
+      f.get(STATE).get(local).memory(i32.store, offset, 2);
+    };
+    for (const r of this.#written) store(state.x + 4 * r, this.register(r));
+    for (const [i, local] of this.#loops) store(state.loops + 4 * i, local);
+    store(state.left, this.#left);
+    store(state.pc, this.#pc);
+  }
+
+  /** Continues in another translation where there is one, else returns why. */
+  #finish(): void {
+    const { f } = this;
+    const entry = this.temporary();
+    f.get(this.#why).i32(left.unknown).op(i32.eq);
+    f.if();
+    this.#pushCached(entry);
+    f.if();
+    f.get(STATE)
+      .get(entry)
+      .i32(2 ** WAY_BITS - 1)
+      .op(i32.and);
+    f.get(entry).i32(WAY_BITS).op(i32.shrU).returnCallIndirect(this.#type);
+    f.end();
+    f.end();
+    f.get(this.#why);
+  }
+
+  /** Pushes whether the jump cache knows `pc`, and sets `entry` to its translation. */
+  #pushCached(entry: number): void {
+    const { f } = this;
+    const at = this.temporary();
+    f.get(this.#pc)
+      .i32(2)
+      .op(i32.shl)
+      .i32((JUMP_CACHE_ENTRIES - 1) << 3)
+      .op(i32.and)
+      .tee(at);
+    f.memory(i32.load, this.#options.jumpCache + 4, 2).set(entry);
+    f.get(at).memory(i32.load, this.#options.jumpCache, 2).get(this.#pc).op(i32.eq);
+  }
+
+  #leaveAt(pc: number, why: number): void {
+    this.f.i32(pc).set(this.#pc).i32(why).set(this.#why).br(this.#leave);
+  }
+
+  // Structure
+
+  #node(node: number): void {
+    const { f } = this;
+    const { isHeader, isMerge, dominated } = this.#shape;
+    const labels: { loop?: Label; block?: Label } = this.#labels.get(node) ?? {};
+    this.#labels.set(node, labels);
+    if (isHeader[node]) labels.loop = f.loop();
+    const merges = dominated[node].filter((child) => isMerge[child]);
+    for (const child of merges.toReversed()) this.#labels.set(child, { block: f.block() });
+    this.#body(node);
+    for (const child of merges) {
+      f.end();
+      this.#node(child);
+    }
+    if (isHeader[node]) f.end();
+  }
+
+  #body(node: number): void {
+    const kind = this.#shape.nodes[node];
+    const { f } = this;
+    switch (kind.kind) {
+      case 'dispatcher':
+        return this.#dispatch();
+      case 'block':
+        return this.#block(node, this.#region.blocks[kind.block]);
+      case 'resume':
+        f.i32(this.#shape.loops.get(kind.loop)!.number).set(this.#resume);
+        return this.#go(node, this.#shape.successors[node][0]);
+      case 'door':
+        return this.#door(node, kind.header);
+    }
+  }
+
+  /** Branches on WAY; LOOK_UP finds the way for pc first, or leaves the region. */
+  #dispatch(): void {
+    const { f } = this;
+    const ways = this.#shape.successors[0].map((node) => this.#labels.get(node)!.block!);
+    const entry = this.temporary();
+    f.get(WAY).i32(LOOK_UP).op(i32.eq);
+    f.if();
+    this.#pushCached(entry);
+    f.op(i32.eqz).brIf(this.#chain);
+    f.get(entry).i32(WAY_BITS).op(i32.shrU).i32(this.#options.slot).op(i32.ne).brIf(this.#chain);
+    f.get(entry)
+      .i32(2 ** WAY_BITS - 1)
+      .op(i32.and)
+      .set(WAY);
+    f.end();
+    f.get(WAY).brTable(ways.slice(0, -1), ways[ways.length - 1]);
+    this.#temporary = 0;
+  }
+
+  /** In front of a loop that holds others: where an execution is resumed inside, leads there. */
+  #door(node: number, header: number): void {
+    const { f } = this;
+    const { loops } = this.#shape;
+    f.get(this.#resume);
+    f.if();
+    for (const child of loops.get(header)!.children) {
+      const { number, lastInside, entry } = loops.get(child)!;
+      f.get(this.#resume)
+        .i32(number)
+        .op(i32.sub)
+        .i32(lastInside - number)
+        .op(i32.leU);
+      f.if();
+      // The loop meant is reached where no door stands in front of it, or its own number is asked for.
+      f.get(this.#resume).i32(number).op(i32.eq);
+      f.if();
+      f.i32(0).set(this.#resume);
+      f.end();
+      this.#go(node, entry);
+      f.end();
+    }
+    f.i32(0).set(this.#resume);
+    f.end();
+    this.#go(node, header);
+  }
+
+  #block(node: number, { start, steps, end }: Block): void {
+    const { f } = this;
+    const count = steps.length;
+    f.get(this.#left).i32(count).op(i32.sub).tee(this.#left).i32(0).op(i32.ltS);
+    f.if();
+    f.get(this.#left).i32(count).op(i32.add).set(this.#left);
+    this.#leaveAt(start, left.budget);
+    f.end();
+    steps.forEach((step, i) => this.#step(step, count - i));
+    const last = steps[count - 1];
+    switch (end.kind) {
+      case 'goto':
+        return this.#goto(node, start, end.target);
+      case 'branch':
+        return this.#branch(node, start, end.taken, end.following);
+      case 'indirect':
+        f.set(this.#pc);
+        return this.#lookUp();
+      case 'loop':
+        return this.#loopEnd(node, start, last.pc, end.start, end.following);
+      case 'leave':
+        return this.#leaveAt(end.pc, left.interpret);
+    }
+  }
+
+  #step(step: Step, remaining: number): void {
+    this.#present = { pc: step.pc, remaining };
+    this.#temporary = 0;
+    this.#temporary64 = 0;
+    step.decoded.insn.semantics(new Lowering(this, step));
+  }
+
+  /** Goes to a guest address: within the region, or out of it. */
+  #goto(node: number, from: number, pc: number): void {
+    const target = this.#nodeOfStart.get(pc);
+    const { f } = this;
+    if (target === undefined) {
+      f.i32(pc).set(this.#pc).br(this.#chain);
+    } else if (this.#shape.viaDispatcher.has(`${from}>${pc}`)) {
+      f.i32(this.#shape.ways.get(pc)!).set(WAY).br(this.#labels.get(0)!.loop!);
+    } else {
+      this.#go(node, target);
+    }
+  }
+
+  /** The condition is on the stack. */
+  #branch(node: number, from: number, taken: number, following: number): void {
+    this.f.if();
+    this.#goto(node, from, taken);
+    this.f.end();
+    this.#goto(node, from, following);
+  }
+
+  #lookUp(): void {
+    this.f.i32(LOOK_UP).set(WAY).br(this.#labels.get(0)!.loop!);
+  }
+
+  /** Follows an edge of the graph: a branch to an open label, or the target written in place. */
+  #go(from: number, to: number): void {
+    const { order, isMerge } = this.#shape;
+    const { loop, block } = this.#labels.get(to) ?? {};
+    if (order[to] <= order[from]) this.f.br(loop!);
+    else if (isMerge[to]) this.f.br(block!);
+    else this.#node(to);
+  }
+
+  /** What the interpreter does after the last instruction of a loop body (src/hart/loops.ts). */
+  #loopEnd(node: number, from: number, pc: number, start: number, following: number): void {
+    const { f } = this;
+    const { olderLoops } = this.#options;
+    for (const loop of [0, 1]) {
+      const [first, last, count] = LOOP_REGISTERS.map((name) => this.loop(loop, name));
+      // The older family keeps a count of 1 at the end, and then an outer loop may end here too.
+      f.get(last).i32(pc).op(i32.eq);
+      f.get(count)
+        .i32(olderLoops ? 1 : 0)
+        .op(i32.gtU)
+        .op(i32.and);
+      f.if();
+      f.get(count).i32(1).op(i32.sub).tee(count);
+      f.if();
+      f.get(first).i32(start).op(i32.eq);
+      f.if();
+      this.#goto(node, from, start);
+      f.end();
+      f.get(first).set(this.#pc);
+      this.#lookUp();
+      f.end();
+      this.#goto(node, from, following);
+      f.end();
+    }
+    this.#goto(node, from, following);
+  }
+}

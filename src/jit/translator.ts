@@ -1,0 +1,193 @@
+/** The translating engine: interprets cold code, translates hot regions and runs them (translator specification §6.5–6.7). */
+import type { CodeCache } from '../hart/code-cache.ts';
+import { arrived, createInterpreter, type Engine } from '../hart/interpret.ts';
+import type { Isa } from '../isa/isa.ts';
+import type { Bus } from '../memory/bus.ts';
+import { discover } from './blocks.ts';
+import { emitRegion, JUMP_CACHE_ENTRIES, left as why, state, WAY_BITS } from './emit.ts';
+import type { MemoryPlan } from './lower.ts';
+import { Counts } from './profile.ts';
+
+/** Blocks of one region at most: TurboFan needs 30 to 60 ms in the background for so many. */
+const MAX_BLOCKS = 300;
+/** How often one address is translated again as its surroundings become hot. */
+const MAX_BUILDS = 6;
+const SLOTS = 1024;
+
+type Run = (state: number, way: number) => number;
+
+interface Translation {
+  readonly slot: number;
+  readonly run: Run;
+  /** Ways in that no newer translation has taken over. */
+  readonly ways: Set<number>;
+  /** Guest byte ranges it was made from. */
+  readonly ranges: readonly { readonly from: number; readonly to: number }[];
+}
+
+export interface TranslatorStatistics {
+  /** Regions translated, dropped included. */
+  regions: number;
+  /** Guest instructions in them. */
+  instructions: number;
+  /** Bytes of WebAssembly. */
+  bytes: number;
+  /** Host milliseconds spent on discovery, emission and module creation; V8 optimises in the background besides. */
+  milliseconds: number;
+}
+
+/** Translations of one instruction set over one bus, shared by all harts that have it. */
+export class Translator {
+  readonly statistics: TranslatorStatistics = { regions: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+  readonly #bus: Bus;
+  readonly #cache: CodeCache;
+  readonly #counts: Counts;
+  readonly #interpret: Engine;
+  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+  readonly #translations: (Translation | undefined)[] = [];
+  readonly #builds = new Map<number, number>();
+  /** Addresses where nothing can be translated. */
+  readonly #declined = new Set<number>();
+  readonly #memoryPlan: MemoryPlan;
+  readonly #jumpCache: Int32Array;
+
+  constructor(isa: Isa, bus: Bus, cache: CodeCache) {
+    const { memory } = bus;
+    this.#bus = bus;
+    this.#cache = cache;
+    this.#counts = new Counts((pc) => cache.isLoopEnd(pc));
+    this.#interpret = createInterpreter(isa, bus, cache, this.#counts);
+    const windows = memory.windows.filter((w) => w.writable).toSorted((a, b) => b.bytes - a.bytes);
+    this.#memoryPlan = { windows, storeMap: bus.storeMap.byteOffset };
+    this.#jumpCache = new Int32Array(
+      memory.wasm.buffer,
+      memory.reserve(8 * JUMP_CACHE_ENTRIES),
+      2 * JUMP_CACHE_ENTRIES,
+    );
+    this.#jumpCache.fill(1); // no instruction is at an odd address
+    bus.onCodeStore((address, bytes) => this.#invalidate(address, bytes));
+    cache.onLoopEnd((pc) => this.#invalidate(pc, 2));
+  }
+
+  /** The engine: see `Engine`. */
+  readonly run: Engine = (hart) => {
+    const { words } = hart;
+    hart.yielding = false;
+    hart.arrived = arrived.nowhere;
+    for (;;) {
+      const translation = hart.checked ? -1 : this.#counts.translation(hart.pc);
+      if (translation >= 0) {
+        words[state.left >> 2] = hart.left;
+        const reason = this.#translations[translation >>> WAY_BITS]!.run(
+          hart.state,
+          translation & (2 ** WAY_BITS - 1),
+        );
+        hart.pc = words[state.pc >> 2];
+        hart.left = words[state.left >> 2];
+        if (hart.left <= 0) return;
+        if (reason === why.unknown) {
+          if (this.#remember(hart.pc)) continue;
+          hart.arrived = arrived.byJump;
+        }
+      }
+      this.#interpret(hart);
+      if (hart.arrived === arrived.nowhere) return;
+      const hot = hart.arrived === arrived.hot;
+      hart.arrived = arrived.nowhere;
+      if (hot) this.#translate(hart.pc);
+    }
+  };
+
+  /** Enters the translation at `pc`, if there is one, into the cache of computed jumps. */
+  #remember(pc: number): boolean {
+    const translation = this.#counts.translation(pc);
+    if (translation < 0) return false;
+    const at = ((pc >>> 1) & (JUMP_CACHE_ENTRIES - 1)) * 2;
+    this.#jumpCache[at] = pc;
+    this.#jumpCache[at + 1] = translation;
+    return true;
+  }
+
+  #translate(root: number): void {
+    if (this.#declined.has(root)) return;
+    const start = performance.now();
+    const region = discover(
+      root,
+      this.#cache,
+      this.#counts,
+      MAX_BLOCKS,
+      (pc) => (this.#builds.get(pc) ?? 0) < MAX_BUILDS,
+    );
+    const slot = this.#freeSlot();
+    if (!region || region.blocks.length === 0) {
+      this.#declined.add(root);
+      return;
+    }
+    const { bytes, ways } = emitRegion(region, {
+      memory: this.#memoryPlan,
+      jumpCache: this.#jumpCache.byteOffset,
+      slot,
+      compressed: this.#cache.isa.has('c'),
+      olderLoops: this.#cache.isa.has('xpulpv2'),
+    });
+    const module = new WebAssembly.Module(bytes);
+    const { exports } = new WebAssembly.Instance(module, {
+      octet: { memory: this.#bus.memory.wasm, table: this.#table },
+    });
+    const run = exports['run'] as Run;
+    this.#table.set(slot, run);
+    const ranges = region.blocks.map(({ start: from, steps }) => {
+      const last = steps[steps.length - 1];
+      return { from, to: last.pc + last.decoded.bytes };
+    });
+    this.#translations[slot] = { slot, run, ways: new Set(ways.keys()), ranges };
+    for (const [pc, way] of ways) this.#enter(pc, slot * 2 ** WAY_BITS + way);
+    for (const { start: pc } of region.blocks) this.#builds.set(pc, (this.#builds.get(pc) ?? 0) + 1);
+    for (const { from } of ranges) this.#bus.markCode(from);
+    const { statistics } = this;
+    statistics.regions++;
+    statistics.instructions += region.blocks.reduce((sum, b) => sum + b.steps.length, 0);
+    statistics.bytes += bytes.length;
+    statistics.milliseconds += performance.now() - start;
+  }
+
+  /** Makes `translation` the one that begins at `pc`; one that has lost all its ways in is dropped. */
+  #enter(pc: number, translation: number): void {
+    const old = this.#counts.translation(pc);
+    this.#counts.setTranslation(pc, translation);
+    if (old < 0) return;
+    const at = ((pc >>> 1) & (JUMP_CACHE_ENTRIES - 1)) * 2;
+    if (this.#jumpCache[at] === pc) this.#jumpCache[at + 1] = translation;
+    const owner = this.#translations[old >>> WAY_BITS];
+    owner?.ways.delete(pc);
+    if (owner?.ways.size === 0) this.#drop(owner);
+  }
+
+  #freeSlot(): number {
+    const free = this.#translations.indexOf(undefined);
+    if (free >= 0) return free;
+    if (this.#translations.length < SLOTS) return this.#translations.length;
+    for (const translation of this.#translations) if (translation) this.#drop(translation);
+    this.#builds.clear();
+    return 0;
+  }
+
+  #drop({ slot, ways }: Translation): void {
+    for (const pc of ways) this.#counts.clear(pc);
+    for (let at = 0; at < this.#jumpCache.length; at += 2) {
+      if (this.#jumpCache[at + 1] >>> WAY_BITS === slot) this.#jumpCache[at] = 1;
+    }
+    this.#table.set(slot, null);
+    this.#translations[slot] = undefined;
+  }
+
+  /** Drops what was translated from the bytes. */
+  #invalidate(address: number, bytes: number): void {
+    const from = address | 0;
+    const to = (address + bytes) | 0;
+    this.#declined.clear();
+    for (const translation of this.#translations) {
+      if (translation?.ranges.some((range) => from < range.to && range.from < to)) this.#drop(translation);
+    }
+  }
+}
