@@ -2,6 +2,7 @@
 import { decoderOf } from '../isa/disassemble.ts';
 import { instructionBytes, type Decoded } from '../isa/decode.ts';
 import type { Insn } from '../isa/insn.ts';
+import type { Field } from '../isa/pattern.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 
@@ -30,15 +31,23 @@ const SINK = 32;
 /** Which slot word an operand field travels in. */
 export type Place = 'rd' | 'rs1' | 'rs2' | 'imm';
 
-/** Where a field's value is found in a slot: five-bit fields keep their register position, all else is the immediate. */
-export function placeOf(insn: Insn, name: string): Place {
+/** The operand field of that name. */
+export function fieldOf(insn: Insn, name: string): Field {
   const field = insn.pattern.fields.find((f) => f.name === name);
   if (!field) throw new Error(`${insn.name} has no operand '${name}'`);
-  const [piece] = field.pieces;
-  if (field.pieces.length === 1 && piece.width === 5 && !field.signed) {
-    if (piece.wordBit === 7) return 'rd';
-    if (piece.wordBit === 15) return 'rs1';
-    if (piece.wordBit === 20) return 'rs2';
+  return field;
+}
+
+/**
+ * Where a field is found in a slot: one that starts where a register field does and is no wider keeps that place,
+ * as the bits of the word; all else is the immediate, as the operand's value.
+ */
+export function placeOf({ pieces }: Field): Place {
+  const [{ width, wordBit }] = pieces;
+  if (pieces.length === 1 && width <= 5) {
+    if (wordBit === 7) return 'rd';
+    if (wordBit === 15) return 'rs1';
+    if (wordBit === 20) return 'rs2';
   }
   return 'imm';
 }
@@ -53,6 +62,7 @@ export class CodeCache {
   readonly #pages = new Map<number, Int32Array>();
   readonly #operations: Map<string, number>;
   readonly #loopEnds = new Set<number>();
+  readonly #loopEndListeners: ((pc: number) => void)[] = [];
 
   constructor(isa: Isa, bus: Bus) {
     this.isa = isa;
@@ -106,8 +116,21 @@ export class CodeCache {
     const slots = this.#pages.get(pc >>> 12);
     const at = pc & (PAGE - 1);
     if (slots && slots[at] < 0) return;
-    this.#loopEnds.add(pc);
+    if (!this.#loopEnds.has(pc)) {
+      this.#loopEnds.add(pc);
+      for (const listener of this.#loopEndListeners) listener(pc);
+    }
     if (slots && slots[at] !== UNDECODED) slots[at] |= 1 << slot.loopEnd;
+  }
+
+  /** Whether a hardware loop may end with the instruction at `pc`. */
+  isLoopEnd(pc: number): boolean {
+    return this.#loopEnds.has(pc);
+  }
+
+  /** Calls back for each address that becomes a possible loop end. */
+  onLoopEnd(listener: (pc: number) => void): void {
+    this.#loopEndListeners.push(listener);
   }
 
   /** The instruction at `pc`, undefined where there is none or it is illegal. */
@@ -131,7 +154,10 @@ export class CodeCache {
   #fill(slots: Int32Array, at: number, { insn, bytes, operands }: Decoded): void {
     const places: Record<Place, number> = { rd: 0, rs1: 0, rs2: 0, imm: 0 };
     for (const field of insn.pattern.fields) {
-      if (!DROPPED.has(field.name)) places[placeOf(insn, field.name)] = operands[field.name] ?? 0;
+      if (DROPPED.has(field.name)) continue;
+      const place = placeOf(field);
+      const value = operands[field.name] ?? 0;
+      places[place] = place === 'imm' ? value : (value >> field.pieces[0].valueBit) & 31;
     }
     if ('rd' in operands && places.rd === 0) places.rd = SINK;
     slots[at] =

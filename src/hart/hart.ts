@@ -40,6 +40,9 @@ export class Hart {
   readonly isa: Isa;
   readonly compressed: boolean;
   readonly x: Int32Array;
+  /** Where the state that translated code keeps lies in linear memory, and its words: x, then see src/jit/emit.ts. */
+  readonly state: number;
+  readonly words: Int32Array;
   readonly loops: HardwareLoops;
   pc = 0;
   privilege = MACHINE;
@@ -69,6 +72,8 @@ export class Hart {
 
   /** Cycles left in the running slice; engines count it down and store it before they call out. */
   left = 0;
+  /** How control came to pc, see `arrived` in interpret.ts. */
+  arrived = 0;
   /** Set by whatever needs the engine to return after this instruction. */
   yielding = false;
   /** The bus's maps, or empty ones while PMP or a trigger asks for a check of each access; valid for one engine call. */
@@ -94,7 +99,9 @@ export class Hart {
     this.compressed = isa.has('c');
     const { memory, loadMap, storeMap } = context.bus;
     const state = memory.reserve(64 * 4);
-    this.x = new Int32Array(memory.wasm.buffer, state, 33);
+    this.state = state;
+    this.words = new Int32Array(memory.wasm.buffer, state, 64);
+    this.x = this.words.subarray(0, 33);
     this.loops = new HardwareLoops(new Int32Array(memory.wasm.buffer, state + 4 * 40, 6), {
       hart: index,
       older: isa.has('xpulpv2'),

@@ -14,11 +14,23 @@ import type {
 } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
-import { FIRST_OPERATION, ILLEGAL, placeOf, slot, UNDECODED, type CodeCache } from './code-cache.ts';
+import { fieldOf, FIRST_OPERATION, ILLEGAL, placeOf, slot, UNDECODED, type CodeCache } from './code-cache.ts';
 import type { Hart } from './hart.ts';
 
 /** Runs a hart until its budget `left` is used up, it yields, or it throws TRAP or STALL; pc and left are then stored. */
 export type Engine = (hart: Hart) => void;
+
+/** How control came to a pc, for a profiled interpreter that starts there; and why it returned. */
+export const arrived = {
+  /** By falling through, or from outside; on return: the call is over. */
+  nowhere: 0,
+  byJump: 1,
+  byComputedJump: 2,
+  /** On return: a translation begins at pc. */
+  translated: 3,
+  /** On return: control has come to pc often. */
+  hot: 4,
+} as const;
 
 const register: Record<'rd' | 'rs1' | 'rs2', string> = {
   rd: `(w >>> ${slot.rd}) & 31`,
@@ -114,6 +126,8 @@ const laneHelpers = ([8, 16] as const).flatMap((bits) => [
   }),
 ]);
 
+const SPILL = 'hart.pc = pc; hart.left = left;';
+
 /** Helpers in scope of the generated function. 16-bit halves keep the products of mulhu exact in a double. */
 const helpers = `
 const mulhu = (a, b) => {
@@ -135,6 +149,10 @@ const popcount = (a) => {
   const pairs = a - ((a >>> 1) & 0x55555555);
   const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+};
+const loopNext = (hart, pc, left, following) => {
+  ${SPILL}
+  return hart.loops.next(pc, following);
 };
 const clmul = (a, b) => {
   let sum = 0;
@@ -167,28 +185,34 @@ const views = {
   4: { signed: 'i32', unsigned: 'i32', shift: 2 },
 } as const;
 
-const SPILL = 'hart.pc = pc; hart.left = left;';
 const NEXT = `(pc + (w >>> ${slot.bytes} & 7) | 0)`;
 /** The address to go on at after an instruction that did not jump: a hardware loop may end with it. */
-const AFTER = `(w < 0 ? hart.loops.next(pc, ${NEXT}) : ${NEXT})`;
+const AFTER = `(w < 0 ? loopNext(hart, pc, left, ${NEXT}) : ${NEXT})`;
+const YIELD = `if (hart.yielding) { hart.pc = ${AFTER}; hart.left = left - 1; return; }`;
 
 /** Writes the body of one `case`. */
 class JavaScript implements Semantics<string> {
   readonly lines: string[] = [];
   readonly #insn: Insn;
+  readonly #compressed: boolean;
+  readonly #profiled: boolean;
   #names = 0;
   #yields = false;
+  /** The line that ends the slow path of a store: it asks whether to yield, unless the instruction has more to do. */
+  #stored: number | undefined;
 
-  constructor(insn: Insn) {
+  constructor(insn: Insn, compressed: boolean, profiled: boolean) {
     this.#insn = insn;
+    this.#compressed = compressed;
+    this.#profiled = profiled;
   }
 
   /** The finished case, ending in the common step to the next instruction. */
   text(): string {
-    const leave = this.#yields
-      ? `if (hart.yielding) { hart.pc = ${AFTER}; hart.left = left - 1; return; }`
-      : '';
-    return `${this.lines.join('\n')}\n${leave}\nbreak;`;
+    const last = this.lines.length - 1;
+    const lines = this.lines.map((line, i) => (i === this.#stored ? `${i === last ? YIELD : ''} }` : line));
+    const leave = this.#yields || (this.#stored !== undefined && this.#stored < last);
+    return `${lines.join('\n')}\n${leave ? YIELD : ''}\nbreak;`;
   }
 
   x(name: RegisterField): string {
@@ -200,8 +224,14 @@ class JavaScript implements Semantics<string> {
     this.lines.push(`x[${index}] = ${value};`);
   }
   field(name: string): string {
-    const place = placeOf(this.#insn, name);
-    return place === 'imm' ? 'code[i + 1]' : `(${register[place]})`;
+    const field = fieldOf(this.#insn, name);
+    const place = placeOf(field);
+    if (place === 'imm') return 'code[i + 1]';
+    const [{ width, valueBit }] = field.pieces;
+    const bits = field.signed
+      ? `(w << ${32 - width - slot[place]} >> ${32 - width})`
+      : `(w >>> ${slot[place]} & ${2 ** width - 1})`;
+    return valueBit === 0 ? bits : `(${bits} << ${valueBit})`;
   }
   constant(value: number): string {
     return `(${value | 0})`;
@@ -250,14 +280,27 @@ class JavaScript implements Semantics<string> {
       `const ${d} = storeMap[${a} >>> 12];`,
       `if (${d} !== 0${aligned(bytes, a)}) ${signed}[${index(a, d, shift)}] = ${value};`,
       `else { ${SPILL} hart.store(${a}, ${bytes}, ${value}); left = hart.left;`,
-      `if (hart.yielding) { hart.pc = ${AFTER}; hart.left = left - 1; return; } }`,
     );
+    this.#stored = this.lines.push('}') - 1;
   }
+  get #jumped(): string {
+    return this.#profiled ? `jumped = ${arrived.byJump};` : '';
+  }
+
   jump(target: string): void {
-    this.lines.push(`pc = ${target}; left--; continue;`);
+    if (this.#profiled && this.#insn.pattern.fields.some((f) => f.name === 'rs1')) {
+      this.lines.push(`const from = pc; pc = ${target}; counts.jumped(from, pc);`);
+      this.lines.push(`jumped = ${arrived.byComputedJump}; left--; continue;`);
+    } else this.lines.push(`pc = ${target}; ${this.#jumped} left--; continue;`);
   }
   branch(condition: string, target: string): void {
-    this.lines.push(`if (${test(condition)}) { pc = ${target}; left--; continue; }`);
+    this.lines.push(`if (${test(condition)}) {`);
+    this.checkTarget(target);
+    this.lines.push(`pc = ${target}; ${this.#jumped} left--; continue; }`);
+  }
+  checkTarget(target: string): void {
+    if (this.#compressed) return; // every even address will do
+    this.lines.push(`if ((${target}) & 2) { ${SPILL} hart.misalignedTarget(${target}); }`);
   }
   loadReserved(address: string): string {
     return this.#host(`hart.loadReserved(${address})`);
@@ -287,8 +330,8 @@ class JavaScript implements Semantics<string> {
     return this.#host(`hart.dma('${operation}', ${a}, ${b})`);
   }
 
-  setLoop(loop: number, name: LoopRegister, value: string): void {
-    this.lines.push(`${SPILL} hart.loops.set(${loop}, '${name}', ${value}, pc);`);
+  setLoop(name: LoopRegister, value: string): void {
+    this.lines.push(`hart.loops.set(${this.field('loop')}, '${name}', ${value}, pc);`);
   }
 
   /** A call that may read time, trap, or change the budget. */
@@ -312,17 +355,40 @@ const aligned = (bytes: number, address: string): string =>
 const index = (address: string, delta: string, shift: number): string =>
   shift === 0 ? `${address} + ${delta} | 0` : `(${address} + ${delta}) >> ${shift}`;
 
-/** JavaScript statements of one instruction, for the engine and for the manual. */
-export function javascriptOf(insn: Insn): string {
-  const body = new JavaScript(insn);
+/** JavaScript statements of one instruction, for the engine and for the manual; without C they check where jumps go. */
+export function javascriptOf(insn: Insn, compressed = true, profiled = false): string {
+  const body = new JavaScript(insn, compressed, profiled);
   insn.semantics(body);
   return body.text();
 }
 
+/** Who counts jumps for a translator. A page's even entries count arrivals; negative ones are translations. */
+export interface JumpCounts {
+  page(pc: number): Int32Array;
+  /** A computed jump at `from` led to `target`. */
+  jumped(from: number, target: number): void;
+}
+
+/** Arrivals between two offers of an address to the translator. */
+const HOT = 16;
+
+/** Counts an arrival by jump, and returns where there is a translation or may be one. */
+const COUNT = `
+    if (jumped !== 0) {
+      const h = heat[i];
+      if (jumped === ${arrived.byComputedJump}) heat[i + 1] = 1;
+      jumped = 0;
+      if (h < 0) { ${SPILL} hart.arrived = ${arrived.translated}; return; }
+      heat[i] = h + 1;
+      if ((h & ${HOT - 1}) === ${HOT - 1}) { ${SPILL} hart.arrived = ${arrived.hot}; return; }
+    }`;
+
 /** Generates the interpreter of an instruction set over one bus. */
-export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache): Engine {
+export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache, counts?: JumpCounts): Engine {
+  const profiled = counts !== undefined;
   const cases = isa.insns.map(
-    (insn, i) => `case ${FIRST_OPERATION + i}: { // ${insn.name}\n${javascriptOf(insn)}\n}`,
+    (insn, i) =>
+      `case ${FIRST_OPERATION + i}: { // ${insn.name}\n${javascriptOf(insn, isa.has('c'), profiled)}\n}`,
   );
   const source = `'use strict';
 ${helpers}
@@ -330,6 +396,7 @@ const { u8, i8, u16, i16, i32 } = memory;
 return function interpret(hart) {
   const x = hart.x, loadMap = hart.loadMap, storeMap = hart.storeMap;
   let pc = hart.pc, left = hart.left, base = (pc ^ 4096) & ~4095, code; // a wrong page: the first step looks it up
+  ${profiled ? `let heat, jumped = hart.arrived; hart.arrived = ${arrived.nowhere};` : ''}
   hart.yielding = false;
   for (;;) {
     if (left <= 0) { ${SPILL} return; }
@@ -338,8 +405,10 @@ return function interpret(hart) {
       base = pc & ~4095;
       code = cache.page(pc);
       if (code === undefined) { ${SPILL} hart.fetchFault(); }
+      ${profiled ? 'heat = counts.page(pc);' : ''}
       continue;
     }
+    ${profiled ? COUNT : ''}
     const w = code[i];
     switch (w & ${slot.operation}) {
       case ${UNDECODED}:
@@ -352,11 +421,15 @@ return function interpret(hart) {
         break;
 ${cases.join('\n')}
     }
-    pc = ${AFTER};
+    ${profiled ? `const n = ${NEXT}; pc = w < 0 ? loopNext(hart, pc, left, n) : n; if (pc !== n) jumped = ${arrived.byJump};` : `pc = ${AFTER};`}
     left--;
   }
 };`;
   // oxlint-disable-next-line typescript/no-implied-eval -- the engine is source text made from our own definitions
-  const make = new Function('memory', 'cache', source) as (memory: Bus['memory'], cache: CodeCache) => Engine;
-  return make(bus.memory, cache);
+  const make = new Function('memory', 'cache', 'counts', source) as (
+    memory: Bus['memory'],
+    cache: CodeCache,
+    counts: JumpCounts | undefined,
+  ) => Engine;
+  return make(bus.memory, cache, counts);
 }
