@@ -56,9 +56,16 @@ export class Network {
     return graph.node('Relu', name, [this.requant(`${name}/requant`, sum, options)]);
   }
 
-  attention(name: string, q: string, k: string, v: string, softmaxShift = 0): string {
+  /** One head; `perm` is the order of the axes of its `Transpose`, ONNX's default where undefined. */
+  attention(
+    name: string,
+    q: string,
+    k: string,
+    v: string,
+    { softmaxShift = 0, perm }: { softmaxShift?: number; perm?: readonly number[] } = {},
+  ): string {
     const { graph } = this;
-    const keys = graph.node('Transpose', `${name}/keys`, [k], { attributes: { perm: [1, 0] } });
+    const keys = graph.node('Transpose', `${name}/keys`, [k], { attributes: perm ? { perm } : {} });
     const logits = this.requant(`${name}/logits`, graph.node('MatMul', `${name}/qk`, [q, keys]), {
       mul: 5,
       shift: 14,

@@ -8,7 +8,7 @@
  *     NormSum        w b x…       iNoNorm of the sum; of x itself when there is one
  *     GatherRows     table ids    row s holds table[ids[s + offset]] for each of `offsets`; zeros beyond the ends
  */
-import { numberAttribute } from '../graph/attributes.ts';
+import { integersAttribute, numberAttribute } from '../graph/attributes.ts';
 import type { Attribute, Node, Tensor } from '../graph/graph.ts';
 import { axisOf, sliceRanges } from '../graph/shapes.ts';
 import { any, constant, node, type Match, type Rule } from './rewrite.ts';
@@ -124,6 +124,9 @@ function movedParts(match: Match): { table: string; ids: string; offsets: number
   return { table, ids, offsets: parts.map((part) => part?.offset ?? 0) };
 }
 
+/** Whether a Transpose of a matrix swaps its axes, as ONNX does unless told otherwise. */
+const swapsAxes = (transpose: Node): boolean => integersAttribute(transpose, 'perm', [1, 0]).join() === '1,0';
+
 /** Applied in this order; each row has a test named after it. */
 export const RULES: readonly Rule[] = [
   {
@@ -160,7 +163,7 @@ export const RULES: readonly Rule[] = [
         any('v'),
       ),
     ),
-    where: (match) => match.tensor('q').shape.length === 2,
+    where: (match) => match.tensor('q').shape.length === 2 && swapsAxes(match.node('keys')),
     replace: (match) => {
       const scale = requantShift(match.node('scale'), match.tensor('scale.mul'), match.tensor('scale.add'));
       const requant = requantShift(match.node('requant'), match.tensor('mul'), match.tensor('add'));

@@ -70,7 +70,7 @@ describe('engine assignment', () => {
             n.input('q', 64, 64),
             n.input('k', 64, 64),
             n.linear('v', n.input('x', 64, 64), 64),
-            5,
+            { softmaxShift: 5 },
           ),
         ),
       "its softmax has shift 5, the machine's accelerator 0 (see --softmax-shift)",

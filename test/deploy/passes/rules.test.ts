@@ -128,6 +128,16 @@ describe('fuse', () => {
     expect(() => fuse(n.build(trigram(n, 1)))).toThrow(/operator (Slice|Concat)/);
   });
 
+  test('takes a product with keys for attention only where Transpose swaps their axes', () => {
+    const attention = (perm?: readonly number[]): Graph => {
+      const n = new Network();
+      const [q, k, v] = ['q', 'k', 'v'].map((name) => n.input(name, 64, 64));
+      return n.build(n.attention('o', q, k, v, { perm }));
+    };
+    for (const perm of [undefined, [1, 0]]) expect(only(fuse(attention(perm))).op).toBe('AttentionHead');
+    expect(() => fuse(attention([0, 1]))).toThrow(/operator (Transpose|MatMul)/);
+  });
+
   test('keeps a value that has further readers', () => {
     const n = new Network();
     const before = n.linear('v', n.input('x', 64, 64), 64);
