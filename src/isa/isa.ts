@@ -80,16 +80,8 @@ export function parseIsa(text: string): Isa {
   const chosen = extensions.filter((x) => wanted.has(x.name));
   const insns = chosen.flatMap((x) => x.insns);
   const expansions = chosen.flatMap((x) => x.expansions);
-  const collision = findOverlap([...insns, ...expansions]);
-  if (collision) {
-    const [a, b] = collision.map((form) => {
-      const owner = chosen.find((x) => [...x.insns, ...x.expansions].includes(form));
-      return { extension: owner?.name, text: `${form.name} (${form.pattern.text})` };
-    });
-    throw new UsageError(
-      `ISA '${text}': extensions '${a.extension}' and '${b.extension}' exclude each other: the encodings of ${a.text} and ${b.text} collide`,
-    );
-  }
+  const collision = collisionOf(chosen);
+  if (collision !== undefined) throw new UsageError(`ISA '${text}': ${collision}`);
   const letters = chosen.filter((x) => x.name.length === 1).map((x) => x.name);
   const long = chosen.filter((x) => x.name.length > 1).map((x) => x.name);
   return {
@@ -99,6 +91,17 @@ export function parseIsa(text: string): Isa {
     expansions,
     has: (name) => meaning(name.toLowerCase()).every((x) => wanted.has(x)),
   };
+}
+
+/** Which two extensions exclude each other and by which encodings, in words; undefined where none do. */
+export function collisionOf(chosen: readonly Extension[]): string | undefined {
+  const owned = chosen.flatMap((x) =>
+    [...x.insns, ...x.expansions].map(({ name, pattern }) => ({ extension: x.name, name, pattern })),
+  );
+  const pair = findOverlap(owned);
+  if (!pair) return undefined;
+  const [one, other] = pair.map((form) => `${form.name} (${form.pattern.text})`);
+  return `extensions '${pair[0].extension}' and '${pair[1].extension}' exclude each other: the encodings of ${one} and ${other} collide`;
 }
 
 /** The first two forms that share an instruction word, or undefined: the proof that a set decodes without doubt. */

@@ -127,7 +127,7 @@ describe('a copy by the mover of snitch-ita', () => {
   test('out of memory ends the run with a sentence', () => {
     const { machine } = mover([...from(SOURCE), ...to(0x2000_0000), ...copy(A2, 4)]);
     expect(() => machine.run(1000)).toThrow(
-      'DMA transfer of hart 8 (source 0x80020000, destination 0x20000000, 4 bytes): the destination of row 0 leaves memory at 0x20000000',
+      'DMA transfer of hart 8 (source 0x80020000, destination 0x20000000, 4 bytes): the destination of row 0 leaves writable memory at 0x20000000',
     );
   });
 });

@@ -8,7 +8,7 @@ import { disassemble } from '../../src/isa/disassemble.ts';
 import { parseIsa } from '../../src/isa/isa.ts';
 import { wordsOf } from './operands.ts';
 
-const isa = parseIsa('rv32imac_zicsr_zifencei_zicntr');
+const isa = parseIsa('rv32imac_zicntr_zicsr_zifencei_zba_zbb_zbc_zbs');
 const assembler = spawnSync('riscv64-unknown-elf-as', ['--version']).status === 0;
 
 describe('disassembly', () => {
@@ -21,6 +21,12 @@ describe('disassembly', () => {
     [0x0ff0_000f, 'fence iorw, iorw'],
     [0x1605_a52f, 'lr.w.aqrl a0, (a1)'],
     [0x4501, 'c.li a0, 0'],
+    [0x20c5_a533, 'sh1add a0, a1, a2'],
+    [0x6055_9513, 'sext.h a0, a1'],
+    [0x0805_c533, 'zext.h a0, a1'],
+    [0x6985_d513, 'rev8 a0, a1'],
+    [0x2875_d513, 'orc.b a0, a1'],
+    [0x61f5_d513, 'rori a0, a1, 31'],
     [0xffff_ffff, '.4byte 0xffffffff'],
     [0x0000, '.2byte 0x0'],
   ])('of 0x%s reads as the manual writes it', (word, text) => {
@@ -41,7 +47,7 @@ function assemble(lines: readonly string[], bytes: 2 | 4): number[] {
     const run = (tool: string, ...args: string[]): void => {
       execFileSync(`riscv64-unknown-elf-${tool}`, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     };
-    run('as', '-march=rv32imac_zicsr_zifencei', '-mabi=ilp32', '-o', 'a.o', 'a.s');
+    run('as', '-march=rv32imac_zicsr_zifencei_zba_zbb_zbc_zbs', '-mabi=ilp32', '-o', 'a.o', 'a.s');
     run('objcopy', '-O', 'binary', '-j', '.text', 'a.o', 'a.bin');
     const data = readFileSync(join(folder, 'a.bin'));
     return lines.map((_, i) => (bytes === 4 ? data.readUInt32LE(4 * i) : data.readUInt16LE(2 * i)));

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { Decoder } from '../../src/isa/decode.ts';
 import { encode } from '../../src/isa/encode.ts';
 import { expansion, insn, type Extension } from '../../src/isa/insn.ts';
-import { extensions, findOverlap, parseIsa } from '../../src/isa/isa.ts';
+import { collisionOf, extensions, findOverlap, parseIsa } from '../../src/isa/isa.ts';
 import { extract, insert, matches, overlap, parsePattern } from '../../src/isa/pattern.ts';
 import { operandsOf } from './operands.ts';
 
-const isa = parseIsa('rv32imac_zicsr_zifencei_zicntr');
+const isa = parseIsa('rv32imac_zicntr_zicond_zicsr_zifencei_zcb_zba_zbb_zbc_zbs');
 const decoder = new Decoder(isa);
 const forms = [...isa.insns, ...isa.expansions];
 
@@ -29,8 +29,10 @@ describe('patterns', () => {
 });
 
 describe('the encoding space', () => {
-  test('holds no word that two forms claim', () => {
-    const all = extensions.flatMap((x: Extension) => [...x.insns, ...x.expansions]);
+  test('holds no word that two standard forms claim', () => {
+    const standard = extensions.filter((x: Extension) => !x.name.startsWith('x'));
+    expect(standard).toEqual(isa.extensions);
+    const all = standard.flatMap((x) => [...x.insns, ...x.expansions]);
     expect(findOverlap(all)?.map((f) => f.name)).toBeUndefined();
   });
   test('would report two forms that collide', () => {
@@ -48,7 +50,7 @@ describe('the encoding space', () => {
       );
       legal += claims.length;
     }
-    expect(legal).toBe(28_823); // the manual's tables, multiplied out by hand
+    expect(legal).toBe(28_823 + 1000); // the manual's tables of C and Zcb, multiplied out by hand
   });
   test('decodes every form to itself whatever its operands', () => {
     for (const form of forms) {
@@ -89,6 +91,27 @@ describe('the encoding space', () => {
     ['c.srli with shamt[5]', 0x9001],
     ['c.subw of RV64', 0x9c01],
     ['c.fld', 0x2000],
+    ['pack, which is zext.h with rs2', 0x0810_4033],
+    ['clz with code 00011', 0x6030_1013],
+    ['sext.b with code 00110', 0x6060_1013],
+    ['rori with shamt[5]', 0x6200_5013],
+    ['bclri with shamt[5]', 0x4a00_1013],
+    ['bexti with shamt[5]', 0x4a00_5013],
+    ['binvi with shamt[5]', 0x6a00_1013],
+    ['bseti with shamt[5]', 0x2a00_1013],
+    ['rev8 of RV64', 0x6b80_5013],
+    ['brev8 of Zbkb', 0x6870_5013],
+    ['orc.b with code 00110', 0x2860_5013],
+    ['sh1add with funct3 000', 0x2000_0033],
+    ['czero with funct3 100', 0x0e00_4033],
+    ['funct3 000 of clmul and min', 0x0a00_0033],
+    ['add.uw of RV64', 0x0800_003b],
+    ['clzw of RV64', 0x6000_101b],
+    ['c.zext.w of RV64', 0x9c71],
+    ['the reserved neighbour 110 of c.not', 0x9c79],
+    ['the reserved neighbour 111 of c.not', 0x9c7d],
+    ['c.sh with bit 6', 0x8c40],
+    ['the free quarter beside c.sh', 0x9000],
   ])('leaves %s illegal', (_, word) => {
     expect(decoder.decode(word)).toBeUndefined();
   });
@@ -102,6 +125,46 @@ describe('ISA strings', () => {
     const base = new Decoder(parseIsa('rv32i'));
     expect(base.decode(0x02c5_8533)).toBeUndefined(); // mul a0, a1, a2
     expect(base.decode(0x0505)).toBeUndefined(); // c.addi a0, 1
+  });
+  test.each([
+    ['rv32i_zca', 'rv32ic'],
+    ['rv32i_zca_zcb', 'rv32ic_zcb'],
+    ['rv32imab_zicsr', 'rv32ima_zicsr_zba_zbb_zbs'],
+    ['rv32i_zbs_zba_zicond', 'rv32i_zicond_zba_zbs'],
+  ])('%s means %s', (text, name) => {
+    expect(parseIsa(text).name).toBe(name);
+  });
+  test('have an extension that stands for others when they have all of those', () => {
+    expect(['b', 'zca', 'zbc'].map((name) => parseIsa('rv32ic_zba_zbb_zbs').has(name))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(parseIsa('rv32i_zba_zbb').has('b')).toBe(false);
+  });
+  test.each([
+    ['c.mul', 0x9c41, 'm'],
+    ['c.sext.b', 0x9c65, 'zbb'],
+    ['c.zext.h', 0x9c69, 'zbb'],
+    ['c.sext.h', 0x9c6d, 'zbb'],
+  ])('with Zcb have %s only together with its long form', (name, word, extension) => {
+    expect(new Decoder(parseIsa('rv32i_zcb')).decode(word)).toBeUndefined();
+    expect(new Decoder(parseIsa(`rv32i_zcb_${extension}`)).decode(word)?.form.name).toBe(name);
+  });
+  test('that unite colliding extensions are refused with both and their encodings named', () => {
+    const xdma = extensions.find((x) => x.name === 'xdma')!;
+    const store = insn(
+      'sb.post',
+      'imm[11:5] rs2 rs1 000 imm[4:0] 0101011',
+      'rs2, (rs1), imm',
+      'store',
+      () => undefined,
+    );
+    const xmem = { name: 'xmem', title: '', source: '', insns: [store], expansions: [] };
+    expect(collisionOf([isa.extensions[0], xdma])).toBeUndefined();
+    expect(collisionOf([xmem, xdma])).toBe(
+      "extensions 'xmem' and 'xdma' exclude each other: the encodings of sb.post (imm[11:5] rs2 rs1 000 imm[4:0] 0101011) and dmsrc (0000000 rs2 rs1 000 00000 0101011) collide",
+    );
   });
   test.each([
     ['rv64imac', "ISA 'rv64imac' does not start with rv32i, such as rv32imac_zicsr_zifencei"],
