@@ -4,6 +4,7 @@ import type { Hart } from './hart.ts';
 import { PMP_ENTRIES } from './pmp.ts';
 import { interrupt } from './trap.ts';
 import { TINFO } from './triggers.ts';
+import { xpulpCsrs } from './xpulp-csrs.ts';
 
 export interface Csr {
   /** Without side effects, so that tools may read as well. */
@@ -191,6 +192,7 @@ const csrs: ReadonlyMap<number, Csr> = new Map<number, Csr>([
   ...counters,
   ...pmp,
   ...triggers,
+  ...xpulpCsrs,
   ...hpm.flatMap((n): [number, Csr][] => [
     [0xb00 + n, zero],
     [0xb80 + n, zero],

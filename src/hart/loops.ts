@@ -21,12 +21,28 @@ export interface LoopContext {
   decode(address: number): Decoded | undefined;
 }
 
+/** Distance that the manual asks for between the ends of nested loops, bytes. */
+const END_DISTANCE = 8;
+const MINIMUM_BODY = 3;
+/** Bytes of a body that are searched for what it must not hold: the longest body of `cv.setup`. */
+const LONGEST_SEARCH = 4 * 4096;
+
+/**
+ * The loop registers and the step from the end of a body back to its start. A loop that breaks the manual's rules is
+ * reported when an instruction of its body has retired, which is where hardware would begin to go astray; a broken
+ * loop that is never entered harms nobody. A jump into the middle of a body is not noticed and counts at the end,
+ * as on hardware.
+ */
 export class HardwareLoops {
   /** start0, last0, count0, start1, last1, count1. */
   readonly registers: Int32Array;
   readonly #context: LoopContext;
-  /** Bodies already found to keep the rules, as `start:last`. */
-  readonly #sound = new Set<string>();
+  /** For each register, the address of the instruction that set it, where that is misaligned. */
+  readonly #misaligned: (number | undefined)[] = Array.from({ length: 6 });
+  /** Bodies already found to keep the rules: start + 2^32 × length. */
+  readonly #sound = [new Set<number>(), new Set<number>()];
+  /** Some active loop breaks a rule. */
+  #suspect = false;
 
   constructor(registers: Int32Array, context: LoopContext) {
     this.registers = registers;
@@ -37,6 +53,9 @@ export class HardwareLoops {
   reset(): void {
     this.registers.fill(0);
     for (const loop of [0, 1]) this.registers[3 * loop + INDEX.last] = this.#context.older ? 0 : -4;
+    this.#misaligned.fill(undefined);
+    this.#suspect = false;
+    for (const sound of this.#sound) sound.clear();
   }
 
   /** The value of a loop register; the count is unsigned in meaning, signed at rest. */
@@ -44,15 +63,24 @@ export class HardwareLoops {
     return this.registers[3 * loop + INDEX[register]];
   }
 
-  /** Sets a loop register. @throws MachineError when this starts a loop that breaks the manual's rules */
+  /** Sets a loop register by the instruction at `pc`. */
   set(loop: number, register: LoopRegister, value: number, pc: number): void {
     this.registers[3 * loop + INDEX[register]] = value;
     if (register === 'last') this.#context.watchEnd(value);
-    if (register === 'count' && value !== 0 && !this.#context.older) this.#check(loop, pc);
+    if (this.#context.older) return;
+    this.#misaligned[3 * loop + INDEX[register]] = pc & 3 ? pc : undefined;
+    this.#suspect = [0, 1].some((l) => this.get(l, 'count') !== 0 && this.#brokenRule(l) !== undefined);
+    if (!this.#suspect) return;
+    this.#context.watchEnd(pc + 4);
+    for (const l of [0, 1]) this.#context.watchEnd(this.get(l, 'start'));
   }
 
-  /** Where to go on after the instruction at `pc`, when it is the last one of an active loop; `following` otherwise. */
+  /**
+   * Where to go on after the instruction at `pc`, when it is the last one of an active loop; `following` otherwise.
+   * @throws MachineError when the instruction lies in the body of an active loop that breaks a rule of the manual
+   */
   next(pc: number, following: number): number {
+    if (this.#suspect) this.#report(pc);
     const { registers: r } = this;
     for (let at = 0; at < 6; at += 3) {
       if (r[at + 1] !== pc || r[at + 2] === 0) continue;
@@ -67,39 +95,52 @@ export class HardwareLoops {
     return following;
   }
 
-  #check(loop: number, pc: number): void {
-    const start = this.get(loop, 'start');
-    const last = this.get(loop, 'last');
-    const key = `${start}:${last}`;
-    if (this.#sound.has(key)) return;
-    const broken = this.#brokenRule(loop, start, last);
-    if (broken !== undefined) {
+  #report(pc: number): void {
+    for (const loop of [0, 1]) {
+      const [start, last] = [this.get(loop, 'start'), this.get(loop, 'last')];
+      const inside = pc >>> 0 >= start >>> 0 && (pc >>> 0 <= last >>> 0 || pc === start);
+      if (this.get(loop, 'count') === 0 || !inside) continue;
+      const broken = this.#brokenRule(loop);
+      if (broken === undefined) continue;
       throw new MachineError(
-        `hardware loop ${loop} from ${hex(start)} to ${hex(last + 4)} started by hart ${this.#context.hart} at pc ${hex(pc)}: ${broken}`,
+        `hardware loop ${loop} from ${hex(start)} to ${hex(last + 4)}, entered by hart ${this.#context.hart} at pc ${hex(pc)}: ${broken}`,
       );
     }
-    this.#sound.add(key);
   }
 
-  #brokenRule(loop: number, start: number, last: number): string | undefined {
-    if ((start | last) & 3) return 'its start and end must be 4-byte aligned';
-    if (last - start < 8) return 'its body must have at least three instructions';
-    for (let at = start; at <= last; at += 4) {
-      const decoded = this.#context.decode(at);
-      if (!decoded) continue; // an illegal instruction will trap when it is reached
-      const { insn, bytes, operands } = decoded;
-      const name = `${insn.name} at ${hex(at)}`;
-      if (bytes === 2) return `its body holds a compressed instruction (${decoded.form.name} at ${hex(at)})`;
-      if (insn.timing === 'branch' || insn.timing === 'jump')
-        return `its body holds a jump or branch (${name})`;
-      if (FORBIDDEN.has(insn.name)) return `its body holds ${name}`;
-      if ('loop' in operands && operands['loop'] === loop)
-        return `its body changes its own registers (${name})`;
+  #brokenRule(loop: number): string | undefined {
+    const [start, last] = [this.get(loop, 'start'), this.get(loop, 'last')];
+    const setUp = this.#misaligned.slice(3 * loop, 3 * loop + 3).find((pc) => pc !== undefined);
+    if (setUp !== undefined) return `the instruction that set it up, at ${hex(setUp)}, is not 4-byte aligned`;
+    const key = start + (last - start) * 2 ** 32;
+    if (!this.#sound[loop].has(key)) {
+      const broken = this.#brokenInBody(loop, start, last);
+      if (broken !== undefined) return broken;
+      this.#sound[loop].add(key);
     }
-    const [innerLast, outerLast] = [this.get(0, 'last'), this.get(1, 'last')];
-    const nested = this.get(0, 'count') !== 0 && this.get(1, 'count') !== 0 && innerLast <= outerLast;
-    if (nested && this.get(0, 'start') >= this.get(1, 'start') && outerLast - innerLast < 8) {
-      return 'the end of the outer loop must lie at least 8 bytes behind the end of the inner one';
+    const other = 1 - loop;
+    const nested = start <= this.get(other, 'last') && this.get(other, 'start') <= last;
+    if (!nested || this.get(other, 'count') === 0) return undefined;
+    return Math.abs(last - this.get(other, 'last')) < END_DISTANCE
+      ? 'the ends of nested loops must lie at least 8 bytes apart'
+      : undefined;
+  }
+
+  /** The first rule broken by the instructions of the body. */
+  #brokenInBody(loop: number, start: number, last: number): string | undefined {
+    if (last < start) return 'its end does not lie behind its start';
+    if (last - start < 4 * (MINIMUM_BODY - 1)) return 'its body must have at least three instructions';
+    for (let at = start; at <= last && at - start < LONGEST_SEARCH; at += 4) {
+      const decoded = this.#context.decode(at);
+      if (!decoded) return undefined; // it will trap when it is reached
+      const { insn, bytes, operands } = decoded;
+      const name = `${insn.mnemonic} at ${hex(at)}`;
+      if (bytes === 2) return `its body holds a compressed instruction (${decoded.form.name} at ${hex(at)})`;
+      if (insn.timing === 'branch' || insn.timing === 'jump') {
+        return `its body holds a jump or branch (${name})`;
+      }
+      if (FORBIDDEN.has(insn.name)) return `its body holds ${name}`;
+      if (operands['loop'] === loop) return `its body changes its own registers (${name})`;
     }
     return undefined;
   }

@@ -58,6 +58,8 @@ export function disassemble(isa: Isa, word: number, options: DisassembleOptions 
         return `0x${((value('imm') >>> 12) & 0xfffff).toString(16)}`;
       case 'csr':
         return csrNames.get(value('csr')) ?? `0x${value('csr').toString(16)}`;
+      case 'xloop':
+        return `x${value('loop')}`; // the older assembler writes a loop like a register
       case 'pred':
       case 'succ':
         return fenceSet(value(word_));
@@ -73,5 +75,5 @@ export function disassemble(isa: Isa, word: number, options: DisassembleOptions 
   const ordering = ['', '.rl', '.aq', '.aqrl'];
   const hasOrder = form.pattern.fields.some((f) => f.name === 'aq');
   const suffix = hasOrder ? ordering[value('aq') * 2 + value('rl')] : '';
-  return `${form.name}${suffix}${text === '' ? '' : ` ${text}`}`;
+  return `${form.mnemonic}${suffix}${text === '' ? '' : ` ${text}`}`;
 }

@@ -109,8 +109,11 @@ export interface Semantics<V> {
   bind(value: V): V;
   load(bytes: 1 | 2 | 4, signed: boolean, address: V): V;
   store(bytes: 1 | 2 | 4, address: V, value: V): void;
-  /** Continues at `target` instead of the following instruction. */
+  /** Traps where a jump to `target` would not be aligned (to 4 bytes without C); goes before the link is written. */
+  checkTarget(target: V): void;
+  /** Continues at `target`, which `checkTarget` has seen, instead of the following instruction. */
   jump(target: V): void;
+  /** Jumps to `target`, after a check of its own, when the condition is not 0. */
   branch(condition: V, target: V): void;
   loadReserved(address: V): V;
   /** 0 when stored, 1 when the reservation was lost. */
@@ -125,8 +128,8 @@ export interface Semantics<V> {
    * otherwise. With a full queue `copy` and `fill` stall the hart, and the instruction is repeated from its beginning.
    */
   dma(operation: DmaOperation, a: V, b: V): V;
-  /** Sets a register of hardware loop 0 or 1; takes effect from the following instruction on. */
-  setLoop(loop: number, register: LoopRegister, value: V): void;
+  /** Sets a register of the hardware loop (0 or 1) in field `loop`; takes effect from the following instruction on. */
+  setLoop(register: LoopRegister, value: V): void;
 }
 
 /** Latency classes; the timing model gives each its cycles per core. */
@@ -135,7 +138,10 @@ export type TimingClass =
 
 /** An instruction with a meaning of its own. */
 export interface Insn {
+  /** Unique: the mnemonic, with the way of addressing appended where several forms share one (`cv.lw.rr.post`). */
   readonly name: string;
+  /** What the assembler calls it. */
+  readonly mnemonic: string;
   readonly pattern: Pattern;
   /** Operand order and punctuation of the assembler: `rd, imm(rs1)`. */
   readonly syntax: string;
@@ -147,6 +153,7 @@ export interface Insn {
 /** A short form that means exactly a long one with some operands fixed. */
 export interface Expansion {
   readonly name: string;
+  readonly mnemonic: string;
   readonly pattern: Pattern;
   readonly syntax: string;
   /** Name of the instruction it stands for. */
@@ -173,7 +180,7 @@ export function insn(
   timing: TimingClass,
   semantics: <V>(e: Semantics<V>) => void,
 ): Insn {
-  return { name, pattern: parsePattern(pattern), syntax, timing, semantics };
+  return { name, mnemonic: name, pattern: parsePattern(pattern), syntax, timing, semantics };
 }
 
 /** Defines a compressed form by the instruction it expands to; operands of equal name carry over. */
@@ -184,5 +191,5 @@ export function expansion(
   long: string,
   fixed: Readonly<Record<string, number>> = {},
 ): Expansion {
-  return { name, pattern: parsePattern(pattern), syntax, long, fixed };
+  return { name, mnemonic: name, pattern: parsePattern(pattern), syntax, long, fixed };
 }

@@ -6,7 +6,14 @@ import { rv32a } from './rv32a.ts';
 import { rv32c } from './rv32c.ts';
 import { rv32i, zifencei } from './rv32i.ts';
 import { rv32m } from './rv32m.ts';
+import { xcvalu } from './xcv-alu.ts';
+import { xcvbitmanip } from './xcv-bitmanip.ts';
+import { xcvbi, xcvelw, xcvhwlp } from './xcv-control.ts';
+import { xcvmac } from './xcv-mac.ts';
+import { xcvmem } from './xcv-mem.ts';
+import { xcvsimd } from './xcv-simd.ts';
 import { xdma } from './xdma.ts';
+import { xpulpv2 } from './xpulpv2.ts';
 import { zba } from './zba.ts';
 import { zbb } from './zbb.ts';
 import { zbc } from './zbc.ts';
@@ -30,7 +37,16 @@ export const extensions: readonly Extension[] = [
   zbb,
   zbc,
   zbs,
+  xcvalu,
+  xcvbi,
+  xcvbitmanip,
+  xcvelw,
+  xcvhwlp,
+  xcvmac,
+  xcvmem,
+  xcvsimd,
   xdma,
+  xpulpv2,
 ];
 
 /** Names that select other extensions than just themselves. Without floating point C and Zca are the same. */

@@ -34,7 +34,7 @@ export interface Pattern {
 const REGISTER = /^(rd|rs1|rs2|rs3)('?)$/;
 const SCATTERED = /^([a-z]\w*)\[([\d:|]+)\]$/;
 /** Fields whose sign is extended; every other immediate is unsigned. */
-const SIGNED = new Set(['imm']);
+const SIGNED = new Set(['imm', 'simm']);
 
 interface Draft {
   pieces: Piece[];
