@@ -5,6 +5,7 @@ import { MachineError, UsageError } from '../errors.ts';
 import { addDeploy } from './deploy.ts';
 import { addDisasm } from './disasm.ts';
 import { addInfer } from './infer.ts';
+import { addIsa } from './isa.ts';
 import { addMachine } from './machine.ts';
 import { addRun } from './run.ts';
 import { addTestIsa } from './test-isa.ts';
@@ -25,7 +26,7 @@ function createProgram(): Command {
       "\nExit status: the guest's; 2 for wrong usage or input; 3 for a machine error (hazard, deadlock, unhandled trap); 124 when an instruction budget is used up.",
     )
     .exitOverride();
-  for (const add of [addRun, addInfer, addDeploy, addDisasm, addMachine, addTestIsa]) add(program);
+  for (const add of [addRun, addInfer, addDeploy, addDisasm, addMachine, addIsa, addTestIsa]) add(program);
   // Subcommands inherit the override only when they are made with it.
   for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
   return program;
