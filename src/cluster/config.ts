@@ -42,6 +42,7 @@ export interface MachineConfig {
 }
 
 const ISA = 'rv32imac_zicntr_zicsr_zifencei';
+/** Of the harts that compute; the one that moves data has Xdma instead of what collides with it. */
 const COMPUTE_ISA = ISA;
 const dma: DmaConfig = { startCycles: 16, busBytes: 64, queueDepth: 8 };
 

@@ -71,6 +71,18 @@ describe('Xdma', () => {
   ])('leaves %s illegal', (_, word) => {
     expect(decoder.decode(word)).toBeUndefined();
   });
+  test.each([
+    [
+      'xcvmem',
+      /'xcvmem' and 'xdma' exclude each other: the encodings of cv\.sb\S* \(.*\) and dmsrc \(.*\) collide/,
+    ],
+    [
+      'xpulpv2',
+      /'xdma' and 'xpulpv2' exclude each other: the encodings of dmsrc \(.*\) and p\.sb\S* \(.*\) collide/,
+    ],
+  ])('excludes %s, whose post-increment byte stores have its encodings', (other, message) => {
+    expect(() => parseIsa(`rv32imac_${other}_xdma`)).toThrow(message);
+  });
   test('is illegal on a hart without it', () => {
     expect(new Decoder(parseIsa('rv32imac_zicsr')).decode(0x00c5_802b)).toBeUndefined();
   });
