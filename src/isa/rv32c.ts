@@ -17,7 +17,11 @@ export const rv32c: Extension = {
     expansion('c.addi4spn', "000 uimm[5:4|9:6|2|3]!=0 rd' 00", 'rd, sp, uimm', 'addi', { rs1: SP }),
     expansion('c.lw', "010 uimm[5:3] rs1' uimm[2|6] rd' 00", 'rd, uimm(rs1)', 'lw'),
     expansion('c.sw', "110 uimm[5:3] rs1' uimm[2|6] rs2' 00", 'rs2, uimm(rs1)', 'sw'),
-    expansion('c.nop', '000 imm[5] 00000 imm[4:0] 01', 'imm', 'addi', { rd: 0, rs1: 0 }),
+    expansion('c.nop', '000 0 00000 00000 01', '', 'addi', { rd: 0, rs1: 0, imm: 0 }),
+    {
+      ...expansion('c.nop.hint', '000 imm[5]!=0 00000 imm[4:0] 01', 'imm', 'addi', { rd: 0, rs1: 0 }),
+      mnemonic: 'c.nop',
+    },
     expansion('c.addi', '000 imm[5] rd+rs1!=0 imm[4:0] 01', 'rd, imm', 'addi'),
     expansion('c.jal', '001 imm[11|4|9:8|10|6|7|3:1|5] 01', 'target', 'jal', { rd: RA }),
     expansion('c.li', '010 imm[5] rd imm[4:0] 01', 'rd, imm', 'addi', { rs1: 0 }),

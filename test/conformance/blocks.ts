@@ -2,6 +2,7 @@
 import type { Expansion, Insn, TimingClass } from '../../src/isa/insn.ts';
 import { extensions } from '../../src/isa/isa.ts';
 import { assemble, CODE, HANDLER, li, type Line } from '../support/guest.ts';
+import { xorshift } from '../support/random.ts';
 
 /** What a block may read and write, over a page boundary. */
 export const WINDOW = { address: 0x8001_0e00, bytes: 0x400 } as const;
@@ -197,15 +198,8 @@ const changes = (step: Step, register: number): boolean =>
   (step.kind === 'plain' && writes(step.line, register)) ||
   (step.kind === 'memory' && (writes(step.line, register) || baseOf(step.line) === register));
 
-/** Bytes of the window, from a seed (xorshift). */
+/** Bytes of the window, from a seed. */
 export function windowOf(seed: number): Uint8Array {
-  const words = new Uint32Array(WINDOW.bytes / 4);
-  let state = seed;
-  for (let i = 0; i < words.length; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    words[i] = state;
-  }
-  return new Uint8Array(words.buffer);
+  const next = xorshift(seed);
+  return new Uint8Array(Uint32Array.from({ length: WINDOW.bytes / 4 }, next).buffer);
 }

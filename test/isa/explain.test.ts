@@ -46,7 +46,7 @@ describe('the pseudo-code of', () => {
   test('every instruction can be made', () => {
     for (const { form, long } of entries.values()) {
       const lines = explain(form, long);
-      expect(lines.length > 0 || form.name === 'c.nop', form.name).toBe(true);
+      expect(lines.length > 0 || form.mnemonic === 'c.nop', form.name).toBe(true);
       expect(lines.join(' '), form.name).not.toMatch(/undefined|NaN|\[object/);
     }
   });

@@ -4,7 +4,7 @@
 export const fullRun = process.env['OCTET_FULL'] === '1';
 
 /** The seed of this run; OCTET_SEED repeats one that failed (the failure names it). */
-const seed = Number(process.env['OCTET_SEED'] ?? (fullRun ? Date.now() % 0x7fff_ffff : 1));
+export const seed = Number(process.env['OCTET_SEED'] ?? (fullRun ? Date.now() % 0x7fff_ffff : 1));
 
 /** Parameters of a fast-check property: the number of cases and the seed, which a failure prints with the path. */
 export const randomRun = (numRuns: number): { numRuns: number; seed: number } => ({ numRuns, seed });
