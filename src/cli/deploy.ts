@@ -60,6 +60,7 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
   const inputs = readInputs(graph, flags.input);
   const deployment = deploy(graph, {
     tcdmBytes: machine.tcdmBytes,
+    dramBytes: machine.dramBytes,
     softmaxShift: machine.ita.softmaxShift,
     inputs: Object.fromEntries(inputs),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),

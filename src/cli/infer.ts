@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type CheckLevel, type Inference, inferMobileBert } from '../deploy/run/mobilebert.ts';
 import { MOBILEBERT, type MobileBertConfig } from '../deploy/models/mobilebert.ts';
 import { defaultTokens, fitTokens, parseTokens, type Tokens } from '../deploy/models/tokens.ts';
+import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
 import {
@@ -13,6 +14,7 @@ import {
   parseWhole,
   readInput,
   readText,
+  writeOutput,
 } from './options.ts';
 import { bytesText, grouped, Progress, table } from './text.ts';
 
@@ -21,6 +23,7 @@ interface InferFlags extends MachineFlags {
   readonly seq: number;
   readonly seed: number;
   readonly weights?: string;
+  readonly exportWeights?: string;
   readonly input?: string;
   readonly item?: string;
   readonly text?: string;
@@ -54,6 +57,7 @@ export function addInfer(program: Command): void {
     )
     .option('--seed <n>', 'seed of the synthetic weights', parseWhole(0), 1)
     .option('--weights <file.npz>', 'your own integer weights instead of synthetic ones')
+    .option('--export-weights <file.npz>', 'write the weights that ran in the form that --weights takes')
     .option('--input <tokens.json>', 'token ids: a list, {"input_ids": …}, or a SQuAD file with --item')
     .option('--item <id>', 'which item of the input file: its index or its qas_id')
     .option('--text <text>', 'text to tokenise with --vocab; "question|passage" makes two segments')
@@ -93,6 +97,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
     progress: (phase, instructions) =>
       bar.show(instructions === undefined ? phase : `${phase}: ${grouped(instructions)} instructions`),
   }).finally(() => bar.done());
+  if (flags.exportWeights !== undefined) writeOutput(flags.exportWeights, exportParameters(result.graph));
   const mismatches = result.comparisons.reduce((sum, c) => sum + c.mismatches, 0);
   process.stdout.write(
     flags.json ? `${JSON.stringify(jsonReport(result, flags, source))}\n` : textReport(result, flags, source),

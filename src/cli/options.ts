@@ -1,5 +1,5 @@
 /** Command-line options that several subcommands share, and the values they take. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   override,
@@ -51,6 +51,15 @@ export function readInput(file: string): Uint8Array {
 
 /** Reads a whole text file. */
 export const readText = (file: string): string => new TextDecoder().decode(readInput(file));
+
+/** Writes a file the user named; one that cannot be written is a sentence. */
+export function writeOutput(file: string, data: string | Uint8Array): void {
+  try {
+    writeFileSync(file, data);
+  } catch (error) {
+    throw new UsageError(`${file}: cannot be written: ${(error as Error).message}`);
+  }
+}
 
 /** The parsed values of the machine options. */
 export interface MachineFlags {

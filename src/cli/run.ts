@@ -1,6 +1,6 @@
 /** `octet run`: executes an ELF file and exits as the guest does. */
-import type { Command } from 'commander';
-import { Machine } from '../cluster/machine.ts';
+import { type Command, Option } from 'commander';
+import { type EngineChoice, engineChoices, Machine } from '../cluster/machine.ts';
 import { parseElf } from '../elf/elf.ts';
 import { ProcessConsole } from '../host/console.ts';
 import { addMachineOptions, type MachineFlags, machineOf, parseWhole, readInput } from './options.ts';
@@ -10,6 +10,7 @@ interface RunFlags extends MachineFlags {
   readonly maxInstructions?: number;
   readonly stats?: boolean;
   readonly json?: boolean;
+  readonly engine: EngineChoice;
   readonly hostDirectory?: string;
 }
 
@@ -28,6 +29,11 @@ export function addRun(program: Command): void {
     .argument('[args...]', "the guest's command line (after --), for semihosting")
     .option('--max-instructions <n>', 'stop with status 124 after so many instructions', parseWhole(1))
     .option('--stats', 'print counts and speed to standard error')
+    .addOption(
+      new Option('--engine <name>', 'how harts execute; results are the same')
+        .choices(engineChoices)
+        .default('auto'),
+    )
     .option('--json', 'print counts as one JSON object; the output of the guest goes to standard error')
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addMachineOptions(command).action((file: string, args: string[], flags: RunFlags) => {
@@ -40,6 +46,7 @@ function run(file: string, args: readonly string[], flags: RunFlags): number {
   const machine = new Machine(machineOf(flags), {
     console: new ProcessConsole(flags.json ? process.stderr : process.stdout),
     args: [file, ...args],
+    engine: flags.engine,
     ...(flags.hostDirectory === undefined ? {} : { hostDirectory: flags.hostDirectory }),
   });
   machine.load(program);
@@ -61,7 +68,7 @@ function run(file: string, args: readonly string[], flags: RunFlags): number {
     };
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } else if (flags.stats) {
-    process.stderr.write(printStatistics(machine.statistics, wallSeconds));
+    process.stderr.write(printStatistics(machine, wallSeconds));
   }
   return status;
 }

@@ -1,5 +1,4 @@
 /** `octet test-isa`: runs instruction-set tests of the riscv-tests kind, in parallel, and reports on them. */
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { type Command } from 'commander';
@@ -9,7 +8,7 @@ import { runTests } from '../conformance/pool.ts';
 import type { TestResult, Verdict } from '../conformance/test-run.ts';
 import { InputError, UsageError } from '../errors.ts';
 import { parseIsa } from '../isa/isa.ts';
-import { parseWhole } from './options.ts';
+import { parseWhole, writeOutput } from './options.ts';
 import { grouped, Progress, table } from './text.ts';
 
 interface TestIsaFlags {
@@ -59,7 +58,7 @@ async function testIsa(paths: readonly string[], flags: TestIsaFlags): Promise<n
   });
   progress.done();
   const seconds = (performance.now() - start) / 1000;
-  if (flags.junit !== undefined) write(flags.junit, emitJunit(results));
+  if (flags.junit !== undefined) writeOutput(flags.junit, emitJunit(results));
   process.stdout.write(
     flags.json
       ? `${JSON.stringify({ ...tally(results), seconds, results })}\n`
@@ -69,14 +68,6 @@ async function testIsa(paths: readonly string[], flags: TestIsaFlags): Promise<n
     throw new InputError(`${paths.join(', ')}: all ${results.length} tests were skipped, nothing was run`);
   }
   return results.some((r) => r.verdict === 'fail' || r.verdict === 'timeout') ? 1 : 0;
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new UsageError(`--junit ${file}: ${(error as Error).message}`);
-  }
 }
 
 /** Number of tests by verdict. */

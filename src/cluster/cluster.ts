@@ -4,6 +4,12 @@ import type { HartLines } from '../device/device.ts';
 import { MachineError } from '../errors.ts';
 import type { Hart } from '../hart/hart.ts';
 
+/**
+ * Cycles of a slice when one hart is awake: long enough that slices cost nothing, short enough that translated code
+ * returns now and then, so that V8 can replace it by its optimised form.
+ */
+const LONE_SLICE = 5_000_000;
+
 /** Why a run ended without the guest's doing. */
 export type Stop = 'budget' | 'stopped';
 
@@ -11,7 +17,8 @@ export type Stop = 'budget' | 'stopped';
  * Runs harts round robin in quanta of machine time.
  *
  * A slice reaches from the earliest awake hart to the next quantum or deadline, whichever comes first, and every
- * awake hart runs up to its end, in order of index. A deadline set inside a slice shortens it for the harts that
+ * awake hart runs up to its end, in order of index. A hart that is alone awake gets long slices, which end a quantum
+ * after it wakes another. A deadline set inside a slice shortens it for the harts that
  * follow; who has run ahead waits for the others. Nothing else decides the order, so runs repeat exactly.
  */
 export class Cluster implements HartLines {
@@ -38,11 +45,21 @@ export class Cluster implements HartLines {
   }
 
   wake(hart: number): void {
-    this.harts[hart].wake(this.clock.now);
+    this.#waking(hart, (h) => h.wake(this.clock.now));
   }
 
   setPending(hart: number, mask: number, level: boolean): void {
-    this.harts[hart].setPending(mask, level);
+    this.#waking(hart, (h) => h.setPending(mask, level));
+  }
+
+  /** Who wakes up inside the long slice of a lone hart is behind it by a quantum at most. */
+  #waking(index: number, act: (hart: Hart) => void): void {
+    const hart = this.harts[index];
+    const slept = hart.asleep;
+    act(hart);
+    if (!slept || hart.asleep || this.#turn === this.harts.length) return;
+    this.#end = Math.min(this.#end, this.clock.now + this.#quantum);
+    this.harts[this.#turn].shorten(this.#end);
   }
 
   /** Ends `run` after the present instruction. */
@@ -91,13 +108,18 @@ export class Cluster implements HartLines {
   /** Fires the deadlines that no awake hart may overtake, then opens the next slice. */
   #startRound(): void {
     let start = Infinity;
-    for (const hart of this.harts) if (!hart.asleep && hart.cycle < start) start = hart.cycle;
+    let awake = 0;
+    for (const hart of this.harts) {
+      if (hart.asleep) continue;
+      awake++;
+      if (hart.cycle < start) start = hart.cycle;
+    }
     if (this.clock.next <= start) {
       if (this.clock.next === Infinity) throw new MachineError(this.#explainDeadlock());
       this.clock.advance(this.clock.next);
       return;
     }
-    this.#end = Math.min(start + this.#quantum, this.clock.next);
+    this.#end = Math.min(start + (awake === 1 ? LONE_SLICE : this.#quantum), this.clock.next);
     this.#turn = 0;
   }
 }

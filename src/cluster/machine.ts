@@ -30,7 +30,8 @@ import { causeName, UnhandledTrap } from '../hart/trap.ts';
 import { CaptureConsole, type HostConsole } from '../host/console.ts';
 import { Htif } from '../host/htif.ts';
 import { Semihosting } from '../host/semihosting.ts';
-import { parseIsa } from '../isa/isa.ts';
+import { type Isa, parseIsa } from '../isa/isa.ts';
+import { Translator } from '../jit/translator.ts';
 import { Bus } from '../memory/bus.ts';
 import { Memory, type RamRegion } from '../memory/memory.ts';
 import { Cluster } from './cluster.ts';
@@ -46,7 +47,12 @@ export interface MachineOptions {
   readonly args?: readonly string[];
   /** Host directory whose files the guest may open through semihosting; none when absent. */
   readonly hostDirectory?: string;
+  /** How harts execute; results are the same. `auto` translates. */
+  readonly engine?: EngineChoice;
 }
+
+export const engineChoices = ['auto', 'interpret', 'translate'] as const;
+export type EngineChoice = (typeof engineChoices)[number];
 
 export interface HartStatistics {
   readonly hart: number;
@@ -84,6 +90,8 @@ export class Machine {
   readonly clint: Clint;
   readonly uart: Uart;
   readonly console: HostConsole;
+  /** One for each instruction set among the harts; none where all is interpreted. */
+  readonly translators: Translator[] = [];
   program: Program | undefined;
   readonly #semihosting: Semihosting;
   #exit: number | undefined;
@@ -94,7 +102,9 @@ export class Machine {
     this.memory = new Memory(regionsOf(config));
     this.bus = new Bus(this.memory);
     const { clock, bus } = this;
-    this.cluster = new Cluster(this.#createHarts(), clock, config.quantum, () => this.#describeDeadlock());
+    this.cluster = new Cluster(this.#createHarts(options.engine ?? 'auto'), clock, config.quantum, () =>
+      this.#describeDeadlock(),
+    );
     const lines: HartLines = this.cluster;
     this.events = new EventUnit(lines);
     this.clint = new Clint(clock, lines);
@@ -217,16 +227,19 @@ export class Machine {
     return describeAddress(this.program, address >>> 0);
   }
 
-  #createHarts(): Hart[] {
+  #createHarts(engine: EngineChoice): Hart[] {
     const engines = new Map<string, { cache: CodeCache; engine: Engine }>();
+    const create = (isa: Isa): { cache: CodeCache; engine: Engine } => {
+      const cache = new CodeCache(isa, this.bus);
+      if (engine === 'interpret') return { cache, engine: createInterpreter(isa, this.bus, cache) };
+      const translator = new Translator(isa, this.bus, cache);
+      this.translators.push(translator);
+      return { cache, engine: translator.run };
+    };
     return Array.from({ length: this.config.harts }, (_, index) => {
       const isa = parseIsa(isaOf(this.config, index));
       let shared = engines.get(isa.name);
-      if (!shared) {
-        const cache = new CodeCache(isa, this.bus);
-        shared = { cache, engine: createInterpreter(isa, this.bus, cache) };
-        engines.set(isa.name, shared);
-      }
+      if (!shared) engines.set(isa.name, (shared = create(isa)));
       return new Hart(index, isa, {
         bus: this.bus,
         clock: this.clock,

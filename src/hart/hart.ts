@@ -185,6 +185,13 @@ export class Hart {
     this.yielding = true;
   }
 
+  /** Lets the running slice end at machine time `cycle` where that is earlier than it would. */
+  shorten(cycle: number): void {
+    if (cycle >= this.#end) return;
+    this.left -= this.#end - cycle;
+    this.#end = cycle;
+  }
+
   /** Ends sleep at machine time `now`. */
   wake(now: number): void {
     if (!this.asleep) return;
@@ -396,10 +403,7 @@ export class Hart {
     try {
       return action();
     } finally {
-      if (clock.next < this.#end) {
-        this.left -= this.#end - clock.next;
-        this.#end = clock.next;
-      }
+      this.shorten(clock.next);
     }
   }
 

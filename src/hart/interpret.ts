@@ -370,7 +370,7 @@ export interface JumpCounts {
 }
 
 /** Arrivals between two offers of an address to the translator. */
-const HOT = 16;
+const HOT = 64;
 
 /** Counts an arrival by jump, and returns where there is a translation or may be one. */
 const COUNT = `

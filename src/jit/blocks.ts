@@ -46,22 +46,28 @@ export interface Region {
 /** Instructions of one block at most: longer straight code is cut. */
 const BLOCK_STEPS = 200;
 
-/** Follows control flow from `root` until `maxBlocks` block starts are known. Undefined where nothing can be translated. */
+/**
+ * Follows control flow from `root` until `maxBlocks` block starts are known, along jumps to warm places only.
+ * Undefined where nothing can be translated.
+ */
 export function discover(
   root: number,
   cache: CodeCache,
   profile: Profile,
   maxBlocks: number,
-  accept: (pc: number) => boolean,
+  isWarm: (pc: number) => boolean,
 ): Region | undefined {
   const scan = new Scan(cache, profile);
   const starts = new Set([root]);
   const entries = new Set([root]);
   const order = [root];
-  const add = (pc: number): void => {
-    if (starts.size >= maxBlocks || starts.has(pc) || !accept(pc)) return;
+  const follow = (pc: number): void => {
+    if (starts.size >= maxBlocks || starts.has(pc)) return;
     starts.add(pc);
     order.push(pc);
+  };
+  const add = (pc: number): void => {
+    if (isWarm(pc)) follow(pc);
   };
   for (const start of order) {
     const steps = scan.from(start);
@@ -70,25 +76,24 @@ export function discover(
     const following = (last.pc + last.decoded.bytes) | 0;
     const { flow, links } = last.effects;
     if (flow.kind === 'branch') {
-      add(following);
+      follow(following);
       add(flow.target);
     } else if (flow.kind === 'jump') {
-      // A call that was never made is not followed; where it would return to is needed once it was.
-      if (!links || profile.heat(flow.target) > 0) add(flow.target);
+      add(flow.target);
     } else if (flow.kind === 'indirect') {
       for (const target of profile.targetsOf(last.pc)) {
         add(target);
         if (starts.has(target)) entries.add(target);
       }
     } else {
-      add(following);
+      follow(following);
     }
     if (links) {
       add(following);
       if (starts.has(following)) entries.add(following);
     }
     const loopStart = scan.loopStart(last.pc);
-    if (loopStart !== undefined) add(loopStart);
+    if (loopStart !== undefined) follow(loopStart);
   }
   for (const pc of starts) if (profile.indirectTarget(pc)) entries.add(pc);
   const blocks = [...starts].map((start) => block(start, starts, scan)).filter((b) => b.steps.length > 0);

@@ -22,6 +22,15 @@ export const left = {
   unknown: 2,
 } as const;
 
+/** What an access through the imported functions came to. */
+export const accessed = {
+  done: 0,
+  /** To be made by the interpreter. */
+  refused: 1,
+  /** Done, but the region is to be left after the instruction; the state block holds what is left then. */
+  leave: 2,
+} as const;
+
 /** The cache of computed jumps: entries of pc and translation, direct-mapped. */
 export const JUMP_CACHE_ENTRIES = 1 << 14;
 
@@ -50,12 +59,28 @@ export function emitRegion(region: Region, options: EmitOptions): Emitted {
   const module = new ModuleBuilder();
   module.importMemory('octet', 'memory', { initial: 0 });
   module.importTable('octet', 'table', { initial: 0 });
+  const store = module.importFunction('octet', 'store', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const type = module.type(['i32', 'i32'], ['i32']);
   const f = module.function(['i32', 'i32'], ['i32']);
   const shape = structure(region);
-  new RegionEmitter(f, type, region, shape, options).emit();
+  new RegionEmitter(f, { type, store }, region, shape, options).emit();
   module.export('run', 'function', f.index);
   return { bytes: module.encode(), ways: shape.ways };
+}
+
+/** A module of one function that runs the translation with the given number: one call from JavaScript for all. */
+export function emitDriver(): Uint8Array {
+  const module = new ModuleBuilder();
+  module.importTable('octet', 'table', { initial: 0 });
+  const type = module.type(['i32', 'i32'], ['i32']);
+  const f = module.function(['i32', 'i32'], ['i32']);
+  f.get(0)
+    .get(1)
+    .i32(2 ** WAY_BITS - 1)
+    .op(i32.and);
+  f.get(1).i32(WAY_BITS).op(i32.shrU).callIndirect(type);
+  module.export('run', 'function', f.index);
+  return module.encode();
 }
 
 const STATE = 0;
@@ -69,7 +94,7 @@ class RegionEmitter implements Frame {
   readonly f: FunctionBuilder;
   readonly memory: MemoryPlan;
   readonly compressed: boolean;
-  readonly #type: number;
+  readonly #indices: { readonly type: number; readonly store: number };
   readonly #region: Region;
   readonly #shape: Structure;
   readonly #options: EmitOptions;
@@ -89,11 +114,17 @@ class RegionEmitter implements Frame {
   #leave!: Label;
   #chain!: Label;
   /** The instruction being lowered and how many of its block come with and after it. */
-  #present: { readonly pc: number; readonly remaining: number } = { pc: 0, remaining: 0 };
+  #present = { pc: 0, following: 0, remaining: 0, last: false };
 
-  constructor(f: FunctionBuilder, type: number, region: Region, shape: Structure, options: EmitOptions) {
+  constructor(
+    f: FunctionBuilder,
+    indices: { readonly type: number; readonly store: number },
+    region: Region,
+    shape: Structure,
+    options: EmitOptions,
+  ) {
     this.f = f;
-    this.#type = type;
+    this.#indices = indices;
     this.#region = region;
     this.#shape = shape;
     this.#options = options;
@@ -137,6 +168,25 @@ class RegionEmitter implements Frame {
     const { pc, remaining } = this.#present;
     this.f.get(this.#left).i32(remaining).op(i32.add).set(this.#left);
     this.#leaveAt(pc, left.interpret);
+  }
+  get storesElsewhere(): boolean {
+    return this.#present.last;
+  }
+  storeElsewhere(address: number, bytes: number, value: () => void): void {
+    const { f } = this;
+    const { pc, following, remaining } = this.#present;
+    const result = this.temporary();
+    f.get(address).i32(bytes);
+    value();
+    f.i32(pc).get(this.#left).i32(remaining).op(i32.add).call(this.#indices.store).tee(result);
+    f.if();
+    f.get(result).i32(accessed.refused).op(i32.eq);
+    f.if();
+    this.interpret();
+    f.end();
+    f.get(STATE).memory(i32.load, state.left, 2).set(this.#left);
+    this.#leaveAt(following, left.interpret);
+    f.end();
   }
 
   // State
@@ -189,7 +239,7 @@ class RegionEmitter implements Frame {
       .get(entry)
       .i32(2 ** WAY_BITS - 1)
       .op(i32.and);
-    f.get(entry).i32(WAY_BITS).op(i32.shrU).returnCallIndirect(this.#type);
+    f.get(entry).i32(WAY_BITS).op(i32.shrU).returnCallIndirect(this.#indices.type);
     f.end();
     f.end();
     f.get(this.#why);
@@ -301,7 +351,7 @@ class RegionEmitter implements Frame {
     f.get(this.#left).i32(count).op(i32.add).set(this.#left);
     this.#leaveAt(start, left.budget);
     f.end();
-    steps.forEach((step, i) => this.#step(step, count - i));
+    steps.forEach((step, i) => this.#step(step, count - i, end.kind === 'loop' && i === count - 1));
     const last = steps[count - 1];
     switch (end.kind) {
       case 'goto':
@@ -318,11 +368,14 @@ class RegionEmitter implements Frame {
     }
   }
 
-  #step(step: Step, remaining: number): void {
-    this.#present = { pc: step.pc, remaining };
+  #step(step: Step, remaining: number, endsLoop: boolean): void {
+    const { pc, decoded, effects } = step;
+    // A hardware loop may end with the instruction: what follows it is for the interpreter to say.
+    const last = effects.writes.size === 0 && !endsLoop;
+    this.#present = { pc, following: (pc + decoded.bytes) | 0, remaining, last };
     this.#temporary = 0;
     this.#temporary64 = 0;
-    step.decoded.insn.semantics(new Lowering(this, step));
+    decoded.insn.semantics(new Lowering(this, step));
   }
 
   /** Goes to a guest address: within the region, or out of it. */

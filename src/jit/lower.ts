@@ -44,6 +44,10 @@ export interface Frame {
   temporary64(): number;
   /** Leaves so that the interpreter executes the present instruction; code after it is not reached. */
   interpret(): void;
+  /** Whether the present instruction has nothing left to do after a store. */
+  readonly storesElsewhere: boolean;
+  /** Stores through the bus: to devices, code and watched pages. */
+  storeElsewhere(address: number, bytes: number, value: () => void): void;
 }
 
 /** Control that an instruction asks for: the condition of a branch, or the target of a computed jump, left on the stack. */
@@ -295,15 +299,24 @@ export class Lowering implements Semantics<Value> {
   }
 
   store(bytes: 1 | 2 | 4, address: Value, value: Value): void {
-    const { f } = this.#frame;
+    const { f, storesElsewhere } = this.#frame;
     const a = this.#frame.temporary();
     const delta = this.#frame.temporary();
     address.push();
     f.set(a);
-    this.#plain(a, delta, bytes);
+    this.#pushUnlessPlain(a, delta, bytes);
+    f.if();
+    if (storesElsewhere) {
+      this.#frame.storeElsewhere(a, bytes, () => value.push());
+      f.else();
+    } else {
+      this.#frame.interpret();
+      f.end();
+    }
     f.get(a).get(delta).op(i32.add);
     value.push();
     f.memory(stores[bytes], 0);
+    if (storesElsewhere) f.end();
   }
 
   amo(operation: Amo, address: Value, value: Value): Value {
@@ -311,7 +324,10 @@ export class Lowering implements Semantics<Value> {
     const [a, delta, old, operand] = [0, 1, 2, 3].map(() => this.#frame.temporary());
     address.push();
     f.set(a);
-    this.#plain(a, delta, 4);
+    this.#pushUnlessPlain(a, delta, 4);
+    f.if();
+    this.#frame.interpret();
+    f.end();
     f.get(a).get(delta).op(i32.add).tee(a).memory(i32.load, 0).set(old);
     value.push();
     f.set(operand);
@@ -375,8 +391,8 @@ export class Lowering implements Semantics<Value> {
     };
   }
 
-  /** Leaves unless `a` is aligned and its page takes plain stores; `delta` then leads to the linear memory. */
-  #plain(a: number, delta: number, bytes: number): void {
+  /** Pushes whether `a` is misaligned or its page does not take plain stores; `delta` leads to the linear memory. */
+  #pushUnlessPlain(a: number, delta: number, bytes: number): void {
     const { f, memory } = this.#frame;
     f.get(a).i32(10).op(i32.shrU).i32(0x3f_fffc).op(i32.and).memory(i32.load, memory.storeMap, 2).tee(delta);
     f.op(i32.eqz);
@@ -385,9 +401,6 @@ export class Lowering implements Semantics<Value> {
         .i32(bytes - 1)
         .op(i32.and)
         .op(i32.or);
-    f.if();
-    this.#frame.interpret();
-    f.end();
   }
 
   #extreme(compare: Opcode, a: Value, b: Value): Value {

@@ -1,24 +1,35 @@
 /** The translating engine: interprets cold code, translates hot regions and runs them (translator specification §6.5–6.7). */
 import type { CodeCache } from '../hart/code-cache.ts';
+import type { Hart } from '../hart/hart.ts';
 import { arrived, createInterpreter, type Engine } from '../hart/interpret.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import { discover } from './blocks.ts';
-import { emitRegion, JUMP_CACHE_ENTRIES, left as why, state, WAY_BITS } from './emit.ts';
+import {
+  accessed,
+  emitDriver,
+  emitRegion,
+  JUMP_CACHE_ENTRIES,
+  left as why,
+  state,
+  WAY_BITS,
+} from './emit.ts';
 import type { MemoryPlan } from './lower.ts';
 import { Counts } from './profile.ts';
 
 /** Blocks of one region at most: TurboFan needs 30 to 60 ms in the background for so many. */
 const MAX_BLOCKS = 300;
 /** How often one address is translated again as its surroundings become hot. */
-const MAX_BUILDS = 6;
-const SLOTS = 1024;
+const MAX_BUILDS = 3;
+/** Arrivals that make a jump target part of a region that reaches it. */
+const WARM = 8;
+const SLOTS = 512;
 
-type Run = (state: number, way: number) => number;
+/** Runs a translation; see `emitDriver`. */
+type Driver = (state: number, translation: number) => number;
 
 interface Translation {
   readonly slot: number;
-  readonly run: Run;
   /** Ways in that no newer translation has taken over. */
   readonly ways: Set<number>;
   /** Guest byte ranges it was made from. */
@@ -50,6 +61,12 @@ export class Translator {
   readonly #declined = new Set<number>();
   readonly #memoryPlan: MemoryPlan;
   readonly #jumpCache: Int32Array;
+  readonly #imports: Record<string, unknown>;
+  readonly #driver: Driver;
+  /** The hart whose translated code runs. */
+  #running: Hart | undefined;
+  /** Counts invalidations, so that translated code that stores to code notices. */
+  #invalidations = 0;
 
   constructor(isa: Isa, bus: Bus, cache: CodeCache) {
     const { memory } = bus;
@@ -65,6 +82,14 @@ export class Translator {
       2 * JUMP_CACHE_ENTRIES,
     );
     this.#jumpCache.fill(1); // no instruction is at an odd address
+    this.#imports = {
+      memory: memory.wasm,
+      table: this.#table,
+      store: (address: number, bytes: number, value: number, pc: number, left: number) =>
+        this.#store(address, bytes, value, pc, left),
+    };
+    this.#driver = new WebAssembly.Instance(new WebAssembly.Module(emitDriver()), { octet: this.#imports })
+      .exports['run'] as Driver;
     bus.onCodeStore((address, bytes) => this.#invalidate(address, bytes));
     cache.onLoopEnd((pc) => this.#invalidate(pc, 2));
   }
@@ -78,13 +103,11 @@ export class Translator {
       const translation = hart.checked ? -1 : this.#counts.translation(hart.pc);
       if (translation >= 0) {
         words[state.left >> 2] = hart.left;
-        const reason = this.#translations[translation >>> WAY_BITS]!.run(
-          hart.state,
-          translation & (2 ** WAY_BITS - 1),
-        );
+        this.#running = hart;
+        const reason = this.#driver(hart.state, translation);
         hart.pc = words[state.pc >> 2];
         hart.left = words[state.left >> 2];
-        if (hart.left <= 0) return;
+        if (hart.left <= 0 || hart.yielding) return;
         if (reason === why.unknown) {
           if (this.#remember(hart.pc)) continue;
           hart.arrived = arrived.byJump;
@@ -97,6 +120,25 @@ export class Translator {
       if (hot) this.#translate(hart.pc);
     }
   };
+
+  /**
+   * Performs a store for translated code. A refused one is made again by the interpreter, which takes the trap or
+   * stalls there with all state in place; a refused store has no effect.
+   */
+  #store(address: number, bytes: number, value: number, pc: number, left: number): number {
+    const hart = this.#running!;
+    const invalidations = this.#invalidations;
+    hart.pc = pc;
+    hart.left = left;
+    try {
+      hart.store(address, bytes, value);
+    } catch {
+      return accessed.refused;
+    }
+    if (hart.left === left && !hart.yielding && invalidations === this.#invalidations) return accessed.done;
+    hart.words[state.left >> 2] = hart.left - 1;
+    return accessed.leave;
+  }
 
   /** Enters the translation at `pc`, if there is one, into the cache of computed jumps. */
   #remember(pc: number): boolean {
@@ -116,7 +158,7 @@ export class Translator {
       this.#cache,
       this.#counts,
       MAX_BLOCKS,
-      (pc) => (this.#builds.get(pc) ?? 0) < MAX_BUILDS,
+      (pc) => (this.#builds.get(pc) ?? 0) < MAX_BUILDS && this.#counts.heat(pc) >= WARM,
     );
     const slot = this.#freeSlot();
     if (!region || region.blocks.length === 0) {
@@ -131,16 +173,12 @@ export class Translator {
       olderLoops: this.#cache.isa.has('xpulpv2'),
     });
     const module = new WebAssembly.Module(bytes);
-    const { exports } = new WebAssembly.Instance(module, {
-      octet: { memory: this.#bus.memory.wasm, table: this.#table },
-    });
-    const run = exports['run'] as Run;
-    this.#table.set(slot, run);
+    this.#table.set(slot, new WebAssembly.Instance(module, { octet: this.#imports }).exports['run']);
     const ranges = region.blocks.map(({ start: from, steps }) => {
       const last = steps[steps.length - 1];
       return { from, to: last.pc + last.decoded.bytes };
     });
-    this.#translations[slot] = { slot, run, ways: new Set(ways.keys()), ranges };
+    this.#translations[slot] = { slot, ways: new Set(ways.keys()), ranges };
     for (const [pc, way] of ways) this.#enter(pc, slot * 2 ** WAY_BITS + way);
     for (const { start: pc } of region.blocks) this.#builds.set(pc, (this.#builds.get(pc) ?? 0) + 1);
     for (const { from } of ranges) this.#bus.markCode(from);
@@ -183,6 +221,7 @@ export class Translator {
 
   /** Drops what was translated from the bytes. */
   #invalidate(address: number, bytes: number): void {
+    this.#invalidations++;
     const from = address | 0;
     const to = (address + bytes) | 0;
     this.#declined.clear();
