@@ -12,10 +12,31 @@ export {
   presets,
 } from './cluster/config.ts';
 export { Machine, type MachineOptions, type Outcome, type Statistics } from './cluster/machine.ts';
-export { deploy, type DeployOptions, type Deployment, type Plan, writeProject } from './deploy/deploy.ts';
+export {
+  deploy,
+  type DeployOptions,
+  type Deployment,
+  type Plan,
+  readTensor,
+  type TensorPlace,
+  writeProject,
+  writeTensor,
+} from './deploy/deploy.ts';
 export { buildFirmware } from './deploy/firmware/build.ts';
 export type { Graph, Node, Tensor, TensorData } from './deploy/graph/graph.ts';
 export { inferShapes } from './deploy/graph/shapes.ts';
+export {
+  type BuildOptions,
+  buildMobileBert,
+  layerOutputs,
+  MOBILEBERT,
+  type MobileBertConfig,
+} from './deploy/models/mobilebert.ts';
+export type { ParametersFor } from './deploy/models/parameters.ts';
+export { seededParameters } from './deploy/models/synthetic.ts';
+export { defaultTokens, fitTokens, parseTokens, tokenInputs, type Tokens } from './deploy/models/tokens.ts';
+export { exportParameters, fileParameters } from './deploy/models/weights.ts';
+export { emitNpz, type NpyArray, parseNpz } from './deploy/npz.ts';
 export { emitOnnx } from './deploy/onnx/emit.ts';
 export { parseOnnx } from './deploy/onnx/parse.ts';
 export { evaluate } from './deploy/reference/integer.ts';

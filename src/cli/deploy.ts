@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { deploy, writeProject } from '../deploy/deploy.ts';
+import { deploy, hasXpulp, writeProject } from '../deploy/deploy.ts';
 import { buildFirmware } from '../deploy/firmware/build.ts';
 import { ARRAY, fromNumbers, numeric } from '../deploy/graph/elements.ts';
 import { elements, type Graph, type TensorData } from '../deploy/graph/graph.ts';
@@ -62,6 +62,7 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
     tcdmBytes: machine.tcdmBytes,
     dramBytes: machine.dramBytes,
     softmaxShift: machine.ita.softmaxShift,
+    xpulp: hasXpulp(machine),
     inputs: Object.fromEntries(inputs),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
   });

@@ -13,6 +13,7 @@ import { fuse } from './passes/fuse.ts';
 import { tile } from './tile/tile.ts';
 
 export { buildFirmware } from './firmware/build.ts';
+export { hasXpulp } from './firmware/xpulp.ts';
 export type { Deployment, Plan, StepReport } from './emit-c/project.ts';
 export type { TensorPlace } from './emit-c/network.ts';
 
@@ -31,6 +32,8 @@ export interface DeployOptions {
   readonly l1Bytes?: number;
   /** Softmax shift of the machine's accelerator: 0 unless given. */
   readonly softmaxShift?: number;
+  /** Whether all harts have what the Xpulp kernels need (hasXpulp); plain C unless given. */
+  readonly xpulp?: boolean;
   /** Which intermediate tensors stay readable after the run; none unless given. */
   readonly keep?: Keep;
   /** Default input compiled into the firmware, by input name; zeros unless given. */
@@ -42,16 +45,16 @@ export interface DeployOptions {
  * @throws DeployError naming the node that cannot be deployed, and the smallest L1 budget where that is the reason
  */
 export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
-  const { tcdmBytes = 128 * 1024, dramBytes = 64 << 20, softmaxShift = 0, keep = 'none', inputs } = options;
+  const { tcdmBytes = 128 * 1024, dramBytes = 64 << 20, softmaxShift = 0, xpulp = false, keep = 'none', inputs } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
   const program = assign(fuse(check(graph)), { softmaxShift });
   const tiled = tile(program, l1Bytes);
-  const deployment = emitProject(tiled, allocate(tiled, keep), { l1Bytes, dramBytes }, inputs);
+  const deployment = emitProject(tiled, allocate(tiled, keep), { l1Bytes, dramBytes, xpulp }, inputs);
   const { weightBytes, arenaBytes } = deployment.plan;
   const needed = weightBytes + arenaBytes + CODE_BYTES;
   if (needed > dramBytes) {
     throw new DeployError(
-      `${graph.name} needs ${needed} bytes of DRAM (${weightBytes} for weights, ${arenaBytes} for activations, ${CODE_BYTES} for code), the machine has ${dramBytes}`,
+      `${graph.name} needs ${needed} bytes of DRAM (${weightBytes} for weights, ${arenaBytes} for activations, ${CODE_BYTES} for code), the machine has ${dramBytes} (see --dram)`,
     );
   }
   return deployment;

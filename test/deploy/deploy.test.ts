@@ -102,7 +102,7 @@ describe('deploy', () => {
       'a machine with 32768 bytes of TCDM has no room for tiles',
     );
     expect(() => deploy(graph, { dramBytes: 1 << 20 })).toThrow(
-      'small needs 1057472 bytes of DRAM (4800 for weights, 4096 for activations, 1048576 for code), the machine has 1048576',
+      'small needs 1057472 bytes of DRAM (4800 for weights, 4096 for activations, 1048576 for code), the machine has 1048576 (see --dram)',
     );
   });
 

@@ -59,6 +59,11 @@ describe('octet infer mobilebert, two layers of 64 tokens', () => {
     }));
     expect(a).toEqual(b);
   });
+  test('gives every hart a comparable share of the work', () => {
+    const [driver, ...others] = infer().instructions;
+    expect(Math.max(driver, ...others) / Math.min(driver, ...others)).toBeLessThanOrEqual(1.5);
+    expect(Math.max(...others) / Math.min(...others)).toBeLessThanOrEqual(1.01);
+  });
   test.each([1, 3, 16])('matches on %i harts too', (harts) => {
     expect(infer('--harts', String(harts)).match).toBe(true);
   });
@@ -73,6 +78,28 @@ describe('octet infer mobilebert, two layers of 64 tokens', () => {
     writeFileSync(tokens, JSON.stringify({ input_ids: Array.from({ length: 64 }, (_, i) => 2000 + 7 * i) }));
     const hashes = [infer(), infer('--seed', '2'), infer('--input', tokens)].map((r) => r.memoryHash);
     expect(new Set(hashes).size).toBe(3);
+  });
+  test('exports weights that give the same run again', () => {
+    const file = bench.path('template.npz');
+    const built = infer('--export-weights', file);
+    const again = infer('--weights', file, '--check=layers');
+    expect(again).toMatchObject({ weights: file, match: true });
+    const { instructions, cycles, dmaBytes } = infer('--check=layers');
+    expect(again).toMatchObject({ instructions, cycles, dmaBytes });
+    expect(infer('--weights', file).memoryHash).toBe(built.memoryHash);
+  });
+  test('says where it cannot write the exported weights', () => {
+    const file = bench.path('nowhere/template.npz');
+    const { status, stdout, stderr } = octet('infer', 'mobilebert', ...small, '--export-weights', file);
+    expect(stderr).toMatch(/^octet: .*nowhere\/template\.npz: cannot be written: ENOENT/);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+  test('refuses a machine whose main memory is too small, before the firmware is built', () => {
+    const { status, stdout, stderr } = octet('infer', 'mobilebert', ...small, '--dram', '4MiB');
+    expect(stderr).toMatch(
+      /^octet: mobilebert needs \d+ bytes of DRAM \(.*\), the machine has 4194304 \(see --dram\)\n$/,
+    );
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   });
   test('prints the bill and the verdict for people', () => {
     const { stdout } = octet('infer', 'mobilebert', ...small);
@@ -122,6 +149,14 @@ describe('octet deploy', () => {
     expect(octet('deploy', onnx, '-o', dir).stderr).toMatch(
       /has files in it; name a new directory or say --force/,
     );
+  });
+  test('refuses a machine whose main memory is too small and writes nothing', () => {
+    const onnx = octet('infer', 'mobilebert', ...small).stdout.match(/network +(\S+)/)![1];
+    const dir = bench.path('too-small');
+    const { status, stderr } = octet('deploy', onnx, '-o', dir, '--dram', '4MiB');
+    expect(stderr).toMatch(/needs \d+ bytes of DRAM .*, the machine has 4194304 \(see --dram\)/);
+    expect({ status, written: existsSync(dir) }).toEqual({ status: 2, written: false });
+    expect(octet('deploy', onnx, '-o', dir, '--dram', '8MiB', '--check').status).toBe(0);
   });
   test('names an operator it does not support, with its node, and writes nothing', () => {
     const graph: Graph = {

@@ -7,11 +7,11 @@ import type { Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
 import { UsageError } from '../../errors.ts';
 import { buildFirmware } from '../firmware/build.ts';
-import { deploy, type Plan, writeProject } from '../deploy.ts';
+import { deploy, hasXpulp, type Plan, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { buildMobileBert, layerOutputs, type MobileBertConfig } from '../models/mobilebert.ts';
-import { calibrationTokens, syntheticParameters } from '../models/synthetic.ts';
+import { seededParameters } from '../models/synthetic.ts';
 import { type Tokens, tokenInputs } from '../models/tokens.ts';
 import { fileParameters } from '../models/weights.ts';
 import { emitOnnx } from '../onnx/emit.ts';
@@ -23,9 +23,6 @@ import { Workspace } from './workspace.ts';
 
 /** What is compared with the reference: nothing, the output, or the output of every layer. */
 export type CheckLevel = 'none' | 'output' | 'layers';
-
-/** Input sets the synthetic weights are calibrated on: softmax shift 5 needs more of them to settle. */
-const CALIBRATION_SETS = { 0: 2, 5: 4 } as const;
 
 export interface InferenceOptions {
   readonly config: Omit<MobileBertConfig, 'softmaxShift'>;
@@ -51,6 +48,8 @@ export interface Inference {
   readonly networkDirectory: string;
   readonly projectDirectory: string;
   readonly elf: string;
+  /** The network that ran. */
+  readonly graph: Graph;
   readonly plan: Plan;
   /** Which weights ran, in words. */
   readonly weights: string;
@@ -106,6 +105,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
     networkDirectory,
     projectDirectory,
     elf,
+    graph,
     plan,
     weights: describeWeights(options),
     output: execution.read(graph.outputs[0]) as Int8Array,
@@ -129,12 +129,7 @@ function makeNetwork(
   const { seed, weights, progress } = options;
   const source = weights ? { weights: createHash('sha256').update(weights.bytes).digest('hex') } : { seed };
   return workspace.directory('mobilebert', { config, ...source }, async (dir) => {
-    const parameters = weights
-      ? fileParameters(weights.bytes, weights.file)
-      : syntheticParameters({
-          seed,
-          calibration: calibrationTokens(config, seed, CALIBRATION_SETS[config.softmaxShift]),
-        });
+    const parameters = weights ? fileParameters(weights.bytes, weights.file) : seededParameters(config, seed);
     const graph = buildMobileBert(config, parameters, {
       progress: (layer, layers) => progress?.(`building the network: layer ${layer + 1} of ${layers}`),
     });
@@ -151,8 +146,10 @@ function makeProject(
 ): Promise<string> {
   const options = {
     tcdmBytes: machine.tcdmBytes,
+    dramBytes: machine.dramBytes,
     ...(l1Bytes === undefined ? {} : { l1Bytes }),
     ...(machine.ita ? { softmaxShift: machine.ita.softmaxShift } : {}),
+    xpulp: hasXpulp(machine),
     keep,
   };
   return workspace.directory('firmware', { networkDirectory, options }, async (dir) => {
