@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { override, presets, type MachineOverrides } from '../../src/cluster/config.ts';
+import { type EngineChoice, Machine } from '../../src/cluster/machine.ts';
+import { parseElf } from '../../src/elf/elf.ts';
+import { CaptureConsole } from '../../src/host/console.ts';
+import { CODE } from '../support/guest.ts';
+import { randomProgram } from '../support/program.ts';
+import { needsToolchain, Workbench } from '../support/toolchain.ts';
+
+const full = process.env['OCTET_FULL'] === '1';
+
+/** Everything a guest or a user can see of a machine. */
+function stateOf(machine: Machine): object {
+  return {
+    harts: machine.cluster.harts.map((h) => ({
+      pc: h.pc >>> 0,
+      x: [...h.x.subarray(0, 32)],
+      loops: [...h.loops.registers],
+      instret: h.instret,
+      cycle: h.cycle,
+      asleep: h.asleep,
+    })),
+    statistics: machine.statistics,
+    memory: machine.memoryHash(),
+  };
+}
+
+function randomMachine(seed: number, engine: EngineChoice, overrides: MachineOverrides): { machine: Machine; end: number } {
+  const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), { engine });
+  const { code, end } = randomProgram(seed);
+  machine.bus.poke(CODE, code);
+  for (const hart of machine.cluster.harts) {
+    hart.pc = CODE | 0;
+    hart.mtvec = (CODE + code.length) | 0;
+  }
+  return { machine, end };
+}
+
+/** Runs one program on both engines, stopping at each of the budgets, and compares everything each time. */
+function agree(seed: number, budgets: readonly number[], overrides: MachineOverrides = {}): Machine {
+  const [a, b] = (['interpret', 'translate'] as const).map((engine) => randomMachine(seed, engine, overrides).machine);
+  for (const [i, budget] of budgets.entries()) {
+    a.run(budget);
+    b.run(budget);
+    expect(stateOf(b), `seed ${seed} after stop ${i}`).toEqual(stateOf(a));
+  }
+  return b;
+}
+
+describe('random programs end in the same state on both engines', () => {
+  test.each(Array.from({ length: full ? 300 : 25 }, (_, i) => i + 1))('program %i', (seed) => {
+    const machine = agree(seed, [1000, 1, 17, 5000, 200_000]);
+    expect(machine.translators[0].statistics.regions).toBeGreaterThan(0);
+  });
+  test.each([1, 2, 3, 7, 19, 50])('when stopped every %i instructions', (stride) => {
+    agree(100 + stride, [20_000, ...Array.from({ length: 400 }, () => stride), 10_000]);
+  });
+  test.each([1, 7, 1000])('on three harts that take turns every %i cycles', (quantum) => {
+    agree(200 + quantum, [30_000, 333, 30_000], { harts: 3, quantum });
+  });
+});
+
+test('code that is replaced after it was translated runs in its new form', () => {
+  for (const engine of ['interpret', 'translate'] as const) {
+    const { machine, end } = randomMachine(7, engine, {});
+    machine.run(100_000);
+    const [hart] = machine.cluster.harts;
+    expect(hart.pc >>> 0).toBe(end);
+    machine.bus.store(end, 4, 0x0010_0293, 0); // addi t0, zero, 1, and on to the trap handler
+    machine.run(1);
+    expect(hart.x[5]).toBe(1);
+    expect(hart.pc >>> 0).toBe(end + 4);
+  }
+});
+
+describe('firmware behaves the same on both engines', () => {
+  const firmware = fileURLToPath(new URL('../../firmware', import.meta.url));
+  const bench = new Workbench();
+  let built = false;
+  beforeEach((context) => {
+    needsToolchain(context);
+    if (!built) execFileSync('make', ['-s', '-j2', '-C', firmware, `BUILD=${bench.directory}`, 'apps']);
+    built = true;
+  });
+  test.each(['hello', 'barrier', 'dma', 'events', 'interrupts', 'counters', 'ita', 'guard'])('%s', (app) => {
+    const [a, b] = (['interpret', 'translate'] as const).map((engine) => {
+      const console = new CaptureConsole();
+      const machine = new Machine(presets['octa'], { console, engine });
+      machine.load(parseElf(bench.read(`${app}.elf`), app));
+      const outcome = machine.run(1e8);
+      return { outcome, text: console.text(), state: stateOf(machine) };
+    });
+    expect(b).toEqual(a);
+  });
+});
