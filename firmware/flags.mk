@@ -10,3 +10,7 @@ LIBC = --specs=picolibc.specs -DPICOLIBC_INTEGER_PRINTF_SCANF
 CFLAGS = $(ARCH) $(LIBC) -O2 -g -ffunction-sections -fdata-sections -std=c11 -Wall -Wextra -Werror \
 	-I$(FIRMWARE)/include -I$(FIRMWARE)/runtime -MMD -MP
 LDFLAGS = $(ARCH) $(LIBC) -nostartfiles -T $(FIRMWARE)/link.ld -Wl,--gc-sections -Wl,--fatal-warnings
+
+# Added for harts with Xpulp (CORE-V: xcvalu, xcvhwlp, xcvmem, xcvsimd), whose instructions come from octet_xcv.h.
+# Relaxation could move a hardware loop to a 2-byte boundary.
+XPULP = -DOCTET_XPULP -mno-relax

@@ -1,11 +1,12 @@
 /** The arithmetic of sum.h, one block in TCDM at a time; knows nothing of DMA or barriers. */
 #include "sum.h"
 
-/** The low byte of `value` saturated to int8. */
-static inline __attribute__((always_inline)) uint8_t clamp(int32_t value) {
-  if ((uint32_t)(value + 128) > 255) return value < 0 ? 0x80 : 0x7f;
-  return (uint8_t)value;
-}
+#ifdef OCTET_XPULP
+#include "sum_columns_xpulp.h"
+#define sum_columns sum_columns_xpulp
+#else
+#include "sum_columns.h"
+#endif
 
 /**
  * Rows [first, last) of the four columns from `column` on. Scale and offset stay in registers; `count` is a constant
@@ -14,29 +15,19 @@ static inline __attribute__((always_inline)) uint8_t clamp(int32_t value) {
 static inline __attribute__((always_inline)) void four_columns(const struct sum_block *block,
                                                                const struct sum_scaling *scaling, uint32_t count,
                                                                uint32_t column, uint32_t first, uint32_t last) {
-  const uint32_t columns = block->columns, shift = scaling->shift, start = first * columns + column;
-  const int8_t *terms[SUM_MAX_TERMS];
-#pragma GCC unroll 8
-  for (uint32_t t = 0; t < count; t++) terms[t] = block->terms[t] + start;
-  int32_t scale[4], offset[4];
+  const uint32_t start = first * block->columns + column;
+  struct columns columns = {.out = (uint8_t *)block->out + start,
+                            .pitch = block->columns,
+                            .rows = last - first,
+                            .shift = scaling->shift};
+#pragma GCC unroll 4
+  for (uint32_t t = 0; t < count; t++) columns.terms[t] = block->terms[t] + start;
 #pragma GCC unroll 4
   for (uint32_t c = 0; c < 4; c++) {
-    scale[c] = scaling->scale[scaling->per_column ? column + c : 0];
-    offset[c] = scaling->offset[scaling->per_column ? column + c : 0];
+    columns.scale[c] = scaling->scale[scaling->per_column ? column + c : 0];
+    columns.offset[c] = scaling->offset[scaling->per_column ? column + c : 0];
   }
-  uint8_t *out = (uint8_t *)block->out + start;
-  for (uint32_t r = first; r < last; r++) {
-#pragma GCC unroll 4
-    for (uint32_t c = 0; c < 4; c++) {
-      int32_t x = terms[0][c];
-#pragma GCC unroll 8
-      for (uint32_t t = 1; t < count; t++) x += terms[t][c];
-      out[c] = clamp((x * scale[c] + offset[c]) >> shift);
-    }
-#pragma GCC unroll 8
-    for (uint32_t t = 0; t < count; t++) terms[t] += columns;
-    out += columns;
-  }
+  sum_columns(&columns, count);
 }
 
 /** Rows [first, last) of columns [column, end), for sums of any size and for columns beyond the last four. */

@@ -45,7 +45,14 @@ export interface DeployOptions {
  * @throws DeployError naming the node that cannot be deployed, and the smallest L1 budget where that is the reason
  */
 export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
-  const { tcdmBytes = 128 * 1024, dramBytes = 64 << 20, softmaxShift = 0, xpulp = false, keep = 'none', inputs } = options;
+  const {
+    tcdmBytes = 128 * 1024,
+    dramBytes = 64 << 20,
+    softmaxShift = 0,
+    xpulp = false,
+    keep = 'none',
+    inputs,
+  } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
   const program = assign(fuse(check(graph)), { softmaxShift });
   const tiled = tile(program, l1Bytes);

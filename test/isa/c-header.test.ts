@@ -128,7 +128,7 @@ void run(void);
 __asm__(".section .text.init\\n .globl _start\\n _start: la sp, stack_end\\n call run\\n 1: j 1b\\n .text\\n"
         ".section .bss\\n .space 4096\\n .balign 16\\n stack_end:\\n .text\\n");
 `;
-const LINK = ['-Wl,-N', '-Wl,--no-relax', `-Wl,-Ttext=0x${DRAM_BASE.toString(16)}`];
+const LINK = ['-Wl,-N', '-Wl,--no-warn-rwx-segments', '-Wl,--no-relax', `-Wl,-Ttext=0x${DRAM_BASE.toString(16)}`];
 
 /** Compiles and runs a program. */
 function runWith(compiler: Compiler, source: string, count: number): Int32Array {

@@ -29,6 +29,8 @@ export interface Plan {
   readonly l1Bytes: number;
   readonly arenaBytes: number;
   readonly weightBytes: number;
+  /** Whether the kernels of the harts are the Xpulp version. */
+  readonly xpulp: boolean;
   readonly itaJobs: number;
   /** Multiply-accumulates the accelerator performs, padding included. */
   readonly itaMacs: number;
@@ -45,10 +47,13 @@ export interface Deployment {
   readonly files: ReadonlyMap<string, string | Uint8Array>;
 }
 
-/** Memory the firmware may use, bytes. */
-export interface MemoryLimits {
+/** What the firmware may use. */
+export interface Target {
+  /** Bytes of TCDM and of DRAM. */
   readonly l1Bytes: number;
   readonly dramBytes: number;
+  /** The Xpulp version of the kernels. */
+  readonly xpulp: boolean;
 }
 
 const MACS_PER_JOB = 64 * 64 * 64;
@@ -57,7 +62,7 @@ const MACS_PER_JOB = 64 * 64 * 64;
 export function emitProject(
   tiled: TiledProgram,
   allocation: Allocation,
-  limits: MemoryLimits,
+  target: Target,
   inputs: Readonly<Record<string, TensorData>> = {},
 ): Deployment {
   const network = emitNetwork(tiled, allocation);
@@ -70,10 +75,11 @@ export function emitProject(
   const plan: Plan = {
     network: tiled.name,
     metadata: tiled.metadata,
-    l1Budget: limits.l1Bytes,
+    l1Budget: target.l1Bytes,
     l1Bytes: network.l1Bytes,
     arenaBytes: allocation.arenaBytes,
     weightBytes: weights.length,
+    xpulp: target.xpulp,
     itaJobs,
     itaMacs: itaJobs * MACS_PER_JOB,
     dmaBytes: tiled.steps.reduce((n, step) => n + step.plan.dmaBytes, 0),
@@ -92,7 +98,7 @@ export function emitProject(
       ['weights.bin', weights],
       ['inputs.c', emitInputs(tiled, allocation, inputs)],
       ['main.c', MAIN],
-      ['Makefile', makefile(limits.dramBytes)],
+      ['Makefile', makefile(target)],
       ['plan.json', `${JSON.stringify(plan, null, 1)}\n`],
     ]),
   };
@@ -140,13 +146,14 @@ int main(void) {
 }
 `;
 
-const makefile = (
-  dramBytes: number,
-): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf.
+const makefile = ({
+  dramBytes,
+  xpulp,
+}: Target): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf.
 
 FIRMWARE := .
 include flags.mk
-LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes}
+${xpulp ? 'CFLAGS += $(XPULP)\n' : ''}LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes}
 
 SOURCES := main.c inputs.c network.c weights.S $(wildcard kernels/*.c runtime/*.c runtime/*.S)
 OBJECTS := $(patsubst %,build/%.o,$(SOURCES))

@@ -1,0 +1,71 @@
+/**
+ * The inner loop of matmul.c: the sums of four rows by two columns, in plain C or with Xpulp. A byte that is loaded
+ * takes part in two or four products.
+ */
+#ifndef OCTET_MATMUL_TILE_H
+#define OCTET_MATMUL_TILE_H
+
+#include <stdint.h>
+
+#ifdef OCTET_XPULP
+#include "octet_xcv.h"
+#endif
+
+enum { TILE_ROWS = 4, TILE_COLUMNS = 2 };
+
+/** sums[r][c] += Σ a[r * inner + k] * b[c * inner + k] over `count` values of k. */
+static inline __attribute__((always_inline)) void tile_plain(const int8_t *a, const int8_t *b, uint32_t inner,
+                                                             uint32_t count, int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
+  const int8_t *a1 = a + inner, *a2 = a1 + inner, *a3 = a2 + inner, *b1 = b + inner;
+  int32_t s00 = sums[0][0], s01 = sums[0][1], s10 = sums[1][0], s11 = sums[1][1];
+  int32_t s20 = sums[2][0], s21 = sums[2][1], s30 = sums[3][0], s31 = sums[3][1];
+#pragma GCC unroll 4
+  for (uint32_t k = 0; k < count; k++) {
+    const int32_t x = b[k], y = b1[k];
+    s00 += a[k] * x;
+    s01 += a[k] * y;
+    s10 += a1[k] * x;
+    s11 += a1[k] * y;
+    s20 += a2[k] * x;
+    s21 += a2[k] * y;
+    s30 += a3[k] * x;
+    s31 += a3[k] * y;
+  }
+  sums[0][0] = s00, sums[0][1] = s01, sums[1][0] = s10, sums[1][1] = s11;
+  sums[2][0] = s20, sums[2][1] = s21, sums[3][0] = s30, sums[3][1] = s31;
+}
+
+#ifdef OCTET_XPULP
+
+#define NEXT(word, at, step) CV_LW_RR_POST(word, "%[" at "]", "%[" step "]") "\n"
+#define DOT(sum, row, column) CV_SDOTSP_B("%[" sum "]", row, column) "\n"
+
+/**
+ * As tile_plain, four values of k at a time: six loads and eight dot products for 32 products, in a hardware loop.
+ * One pointer walks down the rows of each matrix and back up to the next word.
+ */
+static inline __attribute__((always_inline)) void tile_words(const int8_t *a, const int8_t *b, uint32_t inner,
+                                                             uint32_t words, int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
+  __asm__ volatile(
+      CV_LOOP(0, "%[words]", 14,
+              NEXT("t4", "b", "down") NEXT("t5", "b", "up1")
+              NEXT("t0", "a", "down") NEXT("t1", "a", "down") NEXT("t2", "a", "down") NEXT("t3", "a", "up3")
+              DOT("s00", "t0", "t4") DOT("s01", "t0", "t5") DOT("s10", "t1", "t4") DOT("s11", "t1", "t5")
+              DOT("s20", "t2", "t4") DOT("s21", "t2", "t5") DOT("s30", "t3", "t4") DOT("s31", "t3", "t5"))
+      : [a] "+r"(a), [b] "+r"(b), [s00] "+r"(sums[0][0]), [s01] "+r"(sums[0][1]), [s10] "+r"(sums[1][0]),
+        [s11] "+r"(sums[1][1]), [s20] "+r"(sums[2][0]), [s21] "+r"(sums[2][1]), [s30] "+r"(sums[3][0]),
+        [s31] "+r"(sums[3][1])
+      : [words] "r"(words), [down] "r"(inner), [up1] "r"(4 - inner), [up3] "r"(4 - 3 * inner)
+      : "t0", "t1", "t2", "t3", "t4", "t5", "memory");
+}
+
+/** As tile_plain over all of `inner`. */
+static inline __attribute__((always_inline)) void tile_xpulp(const int8_t *a, const int8_t *b, uint32_t inner,
+                                                             int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
+  const uint32_t words = inner / 4, rest = inner % 4, done = inner - rest;
+  if (words > 0) tile_words(a, b, inner, words, sums); /* a hardware loop runs at least once */
+  if (rest > 0) tile_plain(a + done, b + done, inner, rest, sums);
+}
+
+#endif
+#endif
