@@ -370,7 +370,7 @@ export interface JumpCounts {
 }
 
 /** Arrivals between two offers of an address to the translator. */
-const HOT = 64;
+export const HOT = 64;
 
 /** Counts an arrival by jump, and returns where there is a translation or may be one. */
 const COUNT = `
@@ -383,15 +383,52 @@ const COUNT = `
       if ((h & ${HOT - 1}) === ${HOT - 1}) { ${SPILL} hart.arrived = ${arrived.hot}; return; }
     }`;
 
+/** The text of a case that reaches beyond the registers and its slot. */
+const OUTSIDE = /\b(hart|pc|left)\b/;
+
+interface Cases {
+  /** Functions in scope of the interpreter. */
+  readonly functions: readonly string[];
+  /** The cases of its switch. */
+  readonly cases: readonly string[];
+}
+
+/**
+ * A case for each instruction. V8 optimises no function of more than 60 KiB of bytecode, so what an extension outside
+ * the standard has of instructions on registers alone goes into a function of its own, behind one case.
+ */
+function casesOf(isa: Isa, profiled: boolean): Cases {
+  const functions: string[] = [];
+  let operation = FIRST_OPERATION;
+  const cases = isa.extensions.flatMap(({ name, insns }) => {
+    const apart: string[] = [];
+    const numbers: string[] = [];
+    const within: string[] = [];
+    for (const insn of insns) {
+      const label = `case ${operation++}:`;
+      const text = javascriptOf(insn, isa.has('c'), profiled);
+      const whole = `${label} { // ${insn.name}\n${text}\n}`;
+      if (name.startsWith('x') && !OUTSIDE.test(text)) {
+        apart.push(whole);
+        numbers.push(label);
+      } else within.push(whole);
+    }
+    if (apart.length === 0) return within;
+    functions.push(
+      `const ${name} = (x, w, code, i) => { switch (w & ${slot.operation}) {\n${apart.join('\n')}\n} };`,
+    );
+    return [...within, `${numbers.join(' ')} ${name}(x, w, code, i); break;`];
+  });
+  return { functions, cases };
+}
+
 /** Generates the interpreter of an instruction set over one bus. */
 export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache, counts?: JumpCounts): Engine {
   const profiled = counts !== undefined;
-  const cases = isa.insns.map(
-    (insn, i) =>
-      `case ${FIRST_OPERATION + i}: { // ${insn.name}\n${javascriptOf(insn, isa.has('c'), profiled)}\n}`,
-  );
+  const { functions, cases } = casesOf(isa, profiled);
   const source = `'use strict';
 ${helpers}
+${functions.join('\n')}
 const { u8, i8, u16, i16, i32 } = memory;
 return function interpret(hart) {
   const x = hart.x, loadMap = hart.loadMap, storeMap = hart.storeMap;

@@ -244,12 +244,14 @@ export interface LoopAddresses {
   readonly endBehindLast: 0 | 4;
 }
 
+/** The address `offset` bytes from the instruction. */
+const ahead = <V>(e: Semantics<V>): V => e.binary('add', e.pc(), e.field('offset'));
+
 /** The loop instructions; `offset` is in bytes from the instruction. */
 export function loopMeanings({ kept, endBehindLast }: LoopAddresses) {
   const start = <V>(e: Semantics<V>, address: V): void => e.setLoop('start', and(e, address, kept));
   const end = <V>(e: Semantics<V>, address: V): void =>
     e.setLoop('last', e.binary('sub', and(e, address, kept), e.constant(endBehindLast)));
-  const ahead = <V>(e: Semantics<V>): V => e.binary('add', e.pc(), e.field('offset'));
   const setup = <V>(e: Semantics<V>, count: V): void => {
     start(e, e.nextPc());
     end(e, ahead(e));
