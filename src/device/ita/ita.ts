@@ -58,6 +58,8 @@ interface Control {
   /** Whether execution is allowed: set by a trigger, kept until a soft clear. */
   started: boolean;
   busy: boolean;
+  /** Length of the job that runs or ran last. */
+  cycles: number;
   status: number;
   nextId: number;
   finished: number;
@@ -71,6 +73,7 @@ const POWER_ON: Control = {
   locked: false,
   started: false,
   busy: false,
+  cycles: 0,
   status: 0,
   nextId: 0,
   finished: 0,
@@ -274,12 +277,12 @@ export class Ita implements Device {
   }
 
   #start(): void {
-    const job = this.#jobs[this.#control.running];
+    const control = this.#control;
+    const job = this.#jobs[control.running];
     const division = this.#engine.start(job);
-    const cycles = jobCycles(this.#revision, job.get('CTRL_STREAM'), division);
-    this.#control.busy = true;
-    this.#statistics.busyCycles += cycles;
-    this.#timer.after(cycles);
+    control.cycles = jobCycles(this.#revision, job.get('CTRL_STREAM'), division);
+    control.busy = true;
+    this.#timer.after(control.cycles);
   }
 
   #complete(): void {
@@ -293,6 +296,7 @@ export class Ita implements Device {
     control.finished = Math.min(2, control.finished + 1);
     this.#statistics.jobs++;
     this.#statistics.macs += TILE ** 3;
+    this.#statistics.busyCycles += control.cycles;
     if (control.pending > 0) this.#timer.after(IDLE_BETWEEN_JOBS);
     this.#onDone();
   }

@@ -119,6 +119,16 @@ describe('the job queue', () => {
     expect(rig.busyCycles).toEqual([315, 297]);
   });
 
+  it('counts the cycles of a job when it has finished', () => {
+    const rig = rigWithData();
+    rig.submit(copyJob({ CTRL_STREAM: STREAM.preload | STREAM.nextload }));
+    rig.idle(2 + 314);
+    expect(rig.ita.busy).toBe(true);
+    expect(rig.ita.statistics).toEqual({ jobs: 0, macs: 0, busyCycles: 0 });
+    rig.idle(1);
+    expect(rig.ita.statistics).toEqual({ jobs: 1, macs: 64 ** 3, busyCycles: 315 });
+  });
+
   it('starts commit-only writes at once after the first trigger: starting stays allowed', () => {
     const rig = rigWithData();
     rig.submit(copyJob());
