@@ -172,7 +172,7 @@ export function parseMachineFile(text: string, file: string): MachineConfig {
     for (const [key, value] of Object.entries(from)) {
       if (!(key in into)) {
         throw new UsageError(
-          `${file}: unknown field '${path}${key}'; expected ${Object.keys(into).join(', ')}`,
+          `${file}: unknown field '${path}${key}'; expected ${[...(path === '' ? ['preset'] : []), ...Object.keys(into)].join(', ')}`,
         );
       }
       const old = result[key];

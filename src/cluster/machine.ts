@@ -22,7 +22,7 @@ import { Uart } from '../device/uart.ts';
 import { Xdma } from '../device/xdma.ts';
 import { describeAddress } from '../elf/describe.ts';
 import type { Program } from '../elf/elf.ts';
-import { ElfError, hex, MachineError } from '../errors.ts';
+import { ElfError, hex, MachineError, UsageError } from '../errors.ts';
 import { CodeCache } from '../hart/code-cache.ts';
 import { Hart } from '../hart/hart.ts';
 import { createInterpreter, type Engine } from '../hart/interpret.ts';
@@ -148,10 +148,16 @@ export class Machine {
   }
 
   /**
-   * Puts a program into memory and every hart at its entry.
+   * Puts a program into memory and every hart at its entry. One machine runs one program.
    * @throws ElfError where a segment does not fit this machine's memories
+   * @throws UsageError when a program is loaded already
    */
   load(program: Program): void {
+    if (this.program) {
+      throw new UsageError(
+        `${program.file}: this machine holds ${this.program.file} already; make a new machine for each program`,
+      );
+    }
     for (const segment of program.segments) {
       const { physicalAddress, memoryBytes, data } = segment;
       const window = this.memory.window(physicalAddress, memoryBytes);
@@ -300,6 +306,7 @@ export class Machine {
 
   #finish(code: number): void {
     this.#exit ??= code;
+    this.#semihosting.close();
     this.cluster.stop();
   }
 

@@ -156,7 +156,7 @@ describe('octet machine', () => {
     writeFileSync(bench.path('bad.json'), '{"preset": "octa", "hearts": 3}');
     const { status, stderr } = octet('machine', '--machine', bench.path('bad.json'));
     expect(status).toBe(2);
-    expect(stderr).toMatch(/bad\.json: unknown field 'hearts'; expected name, harts/);
+    expect(stderr).toMatch(/bad\.json: unknown field 'hearts'; expected preset, name, harts/);
   });
 });
 
