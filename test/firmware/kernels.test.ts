@@ -119,38 +119,26 @@ describe.each(variants)('$name', ({ command }) => {
 
 const LINE = /^matmul: (\S+) to (\w+): plain (\d+), Xpulp (\d+) instructions, \S+ times fewer, (\w+)$/;
 
+/** Runs firmware/apps/matmul.c, built for this test, and reads its lines. */
+function runMatmul(elf: string) {
+  const loaded = load(elf);
+  expect(loaded.machine.run(100_000_000)).toEqual({ kind: 'exit', code: 0 });
+  const rows = loaded.console.text().trimEnd().split('\n');
+  const lines = rows.map((row) => {
+    const [, shape, type, plain, xpulp, verdict] = LINE.exec(row) ?? [row];
+    return { shape, type, ratio: Number(plain) / Number(xpulp), verdict };
+  });
+  return { ...loaded, lines };
+}
+
 describe('matmul_s8', () => {
-  /** Links firmware/apps/matmul.c with kernels from these objects; runs it and reads its lines. */
-  function run(objects: readonly string[]) {
-    execFileSync('make', [
-      '-s',
-      '-C',
-      FIRMWARE,
-      `BUILD=${bench.directory}`,
-      'libraries',
-      `${bench.directory}/matmul.elf`,
-    ]);
-    const link = [
-      '--specs=picolibc.specs',
-      '-nostartfiles',
-      '-T',
-      `${FIRMWARE}/link.ld`,
-      '-Wl,--gc-sections',
-    ];
-    const inputs = ['apps/matmul.o', ...objects, 'libruntime.a', '-lc'];
-    bench.run('gcc', [...RV32_FLAGS.slice(0, 4), ...link, '-Wl,--no-relax', ...inputs, '-o', 'run.elf']);
-    const loaded = load('run.elf');
-    expect(loaded.machine.run(100_000_000)).toEqual({ kind: 'exit', code: 0 });
-    const rows = loaded.console.text().trimEnd().split('\n');
-    const lines = rows.map((row) => {
-      const [, shape, type, plain, xpulp, verdict] = LINE.exec(row) ?? [row];
-      return { shape, type, ratio: Number(plain) / Number(xpulp), verdict };
-    });
-    return { ...loaded, lines };
-  }
+  beforeEach(() => {
+    const targets = ['libraries', `${bench.directory}/matmul.elf`];
+    execFileSync('make', ['-s', '-j2', '-C', FIRMWARE, `BUILD=${bench.directory}`, ...targets]);
+  });
 
   test('with Xpulp gives the same elements in a fraction of the instructions', () => {
-    const { machine, program, lines } = run(['libkernels.a', 'libkernels-xpulp.a']);
+    const { machine, program, lines } = runMatmul('matmul.elf');
     expect(lines.map(({ verdict }) => verdict)).toEqual(Array.from({ length: 6 }, () => 'equal'));
     const whole = lines.filter(({ shape }) => shape === '64x64x64');
     expect(whole.map(({ type }) => type)).toEqual(['int32', 'int8']);
@@ -177,7 +165,16 @@ describe('matmul_s8', () => {
     const [, , plain, xpulp] = variants;
     compileKernel(context, plain.command, 'matmul.c', 'clang-plain.o');
     compileKernel(context, xpulp.command, 'matmul.c', 'clang-xpulp.o');
-    const { lines } = run(['clang-plain.o', 'clang-xpulp.o']);
+    const link = [
+      '--specs=picolibc.specs',
+      '-nostartfiles',
+      '-T',
+      `${FIRMWARE}/link.ld`,
+      '-Wl,--gc-sections',
+    ];
+    const inputs = ['apps/matmul.o', 'clang-plain.o', 'clang-xpulp.o', 'libruntime.a', '-lc'];
+    bench.run('gcc', [...RV32_FLAGS.slice(0, 4), ...link, ...inputs, '-o', 'clang.elf']);
+    const { lines } = runMatmul('clang.elf');
     expect(lines.map(({ verdict }) => verdict)).toEqual(Array.from({ length: 6 }, () => 'equal'));
   });
 });
