@@ -41,7 +41,7 @@ function formsOf(insn: Insn): Form[] {
       match: insert(loop, pattern.match, value),
       fields: pattern.fields.filter((field) => field !== loop),
     },
-    operands: operands.filter((name) => name !== 'loop'),
+    operands: operands.filter((name) => !/^x?loop$/.test(name)),
     effects,
   }));
 }
@@ -123,7 +123,7 @@ function assertion(insn: Insn, field: Field): string {
 /** The parameters of the intrinsic: an rd only where it is read, an address before its index or displacement. */
 function parametersOf({ insn, operands, effects }: Form): string[] {
   const order = operands.filter((operand) => operand !== 'rd' || effects.reads.has('rd'));
-  const [, index] = /(\w+)\(rs1\)/.exec(insn.syntax) ?? [];
+  const [, index] = /(\w+)\(rs1!?\)/.exec(insn.syntax) ?? [];
   return order.flatMap((operand) =>
     operand === index ? ['rs1', operand] : index && operand === 'rs1' ? [] : [operand],
   );

@@ -24,7 +24,18 @@ ${use('CV_MAC("%[acc]", "%[a]", "%[b]")', 'cv_mac(acc, a, b)')}
 - A clip to int8 is cv_clip(x, 8); to uint8, cv_clipu(x, 9).
 - Loads and stores clobber "memory", so they stay in order among themselves and with other accesses.`;
 
-const LOOPS = `
+/** How a family names its loops and counts the offset from the set-up to `lpend`. */
+interface LoopFamily {
+  readonly prefix: string;
+  /** The offset for a body of that many instructions, in C. */
+  readonly offset: string;
+}
+
+const coreV: LoopFamily = { prefix: 'CV', offset: '"(4*(" #instructions "+1))"' };
+const xpulpv2: LoopFamily = { prefix: 'LP', offset: '"(4*(" #instructions "))"' }; // lpend is the last instruction
+
+const loops = ({ prefix, offset }: LoopFamily): string =>
+  `
 /**
  * A hardware loop as text for inline assembly: runs \`body\`, a string of \`instructions\` instructions separated by
  * newlines, \`count\` times (a register, "%[n]"; once where it is 0). \`loop\`: 0, or 1 around a loop 0.
@@ -36,19 +47,19 @@ const LOOPS = `
  * A loop must be 4-byte aligned: the alignment comes before norvc, where GNU as still honours it. Compile with
  * -mno-relax, so that the linker moves nothing to a 2-byte boundary.
  */
-#define CV_LOOP(loop, count, instructions, body) \\
-  OCTET_ALIGNED(CV_SETUP_##loop(count, "(4*(" #instructions "+1))") "\\n" OCTET_BODY(loop, instructions, body))
+#define ${prefix}_LOOP(loop, count, instructions, body) \\
+  OCTET_ALIGNED(${prefix}_SETUP_##loop(count, ${offset}) "\\n" OCTET_BODY(loop, instructions, body))
 
 /** The same with a constant count, 0..4095 ("%[n]" of an "i" operand, or digits), and at most 30 instructions. */
-#define CV_LOOP_IMMEDIATE(loop, count, instructions, body) \\
-  OCTET_ALIGNED(CV_SETUPI_##loop(count, "(4*(" #instructions "+1))") "\\n" OCTET_BODY(loop, instructions, body))
+#define ${prefix}_LOOP_IMMEDIATE(loop, count, instructions, body) \\
+  OCTET_ALIGNED(${prefix}_SETUPI_##loop(count, ${offset}) "\\n" OCTET_BODY(loop, instructions, body))
 
 /**
- * A loop 0 within the body of a CV_LOOP of loop 1, which it lengthens by its instructions and one. The outer loop ends
+ * A loop 0 within the body of a ${prefix}_LOOP of loop 1, which it lengthens by its instructions and one. The outer loop ends
  * at least two instructions after it.
  */
-#define CV_INNER_LOOP(count, instructions, body) \\
-  CV_SETUP_0(count, "(4*(" #instructions "+1))") "\\n" OCTET_BODY(0, instructions, body)
+#define ${prefix}_INNER_LOOP(count, instructions, body) \\
+  ${prefix}_SETUP_0(count, ${offset}) "\\n" OCTET_BODY(0, instructions, body)
 
 #define OCTET_ALIGNED(text) ".option push\\n .balign 4\\n .option norvc\\n" text ".option pop\\n"
 
@@ -58,6 +69,14 @@ const LOOPS = `
   ".error \\"the loop body is not " #instructions " instructions long\\"\\n" \\
   ".endif\\n"
 `.replaceAll('\\n', '\\n');
+
+const XPULPV2 = `XpulpV2: Xpulp in the encodings of RI5CY and GAP8, through .insn. They collide with those of octet_xcv.h, so a hart
+has one or the other; the meanings are the same.
+
+${use('P_MAC("%[acc]", "%[a]", "%[b]")', 'p_mac(acc, a, b)')}
+
+- Post-increment forms (..._post) are macros whose pointer operand is a variable that moves on.
+- p.sb with an immediate increment shares its encodings with Xdma.`;
 
 const XDMA = `Xdma: the DMA instructions of the Snitch cluster, through .insn.
 
@@ -69,7 +88,8 @@ grow; a transfer has finished when dmstati(0) has reached its id, all have when 
 const section = ({ name, title, insns }: Extension): Section => ({
   title: `${name}: ${title}`,
   insns,
-  ...(name === 'xcvhwlp' ? { text: LOOPS } : {}),
+  ...(name === 'xcvhwlp' ? { text: loops(coreV) } : {}),
+  ...(name === 'xpulpv2' ? { text: loops(xpulpv2) } : {}),
 });
 
 const sections = (pattern: RegExp): Section[] =>
@@ -79,6 +99,7 @@ const sections = (pattern: RegExp): Section[] =>
 export function instructionHeaders(): Readonly<Record<string, string>> {
   return {
     'octet_xcv.h': emitInstructionHeader('octet_xcv.h', XCV, sections(/^xcv/)),
+    'octet_xpulpv2.h': emitInstructionHeader('octet_xpulpv2.h', XPULPV2, sections(/^xpulpv2$/)),
     'octet_xdma.h': emitInstructionHeader('octet_xdma.h', XDMA, sections(/^xdma$/)),
   };
 }

@@ -19,8 +19,20 @@ import { operandsOf } from './operands.ts';
 
 const INCLUDE = fileURLToPath(new URL('../../firmware/include/', import.meta.url));
 const xcv = extensions.filter(({ name }) => name.startsWith('xcv'));
+const xpulpv2 = extensions.filter(({ name }) => name === 'xpulpv2');
 const xdma = extensions.filter(({ name }) => name === 'xdma');
-const ISA = ['rv32imac', 'zicsr', 'zifencei', ...xcv.map(({ name }) => name)].join('_');
+
+/** The two encodings of Xpulp: header, extensions, and the prefix of the loop macros. */
+const families = [
+  { header: 'octet_xcv.h', set: xcv, loops: 'CV' },
+  { header: 'octet_xpulpv2.h', set: xpulpv2, loops: 'LP' },
+] as const;
+const isaWith = (set: typeof extensions): string =>
+  ['rv32imac', 'zicsr', 'zifencei', ...set.map(({ name }) => name)].join('_');
+
+/** Each family with each compiler. */
+const combinations = () =>
+  families.flatMap((family) => compilers.map((compiler) => ({ ...family, compiler, name: compiler.name })));
 const FLAGS = [...RV32_FLAGS, '-O2', '-Wall', '-Wextra', '-Werror', '-mno-relax', `-I${INCLUDE}`];
 const CLANG_TARGET = ['--target=riscv32-unknown-elf', '-march=rv32imac', '-mabi=ilp32', '-mcmodel=medany'];
 const CLANG_FLAGS = [...CLANG_TARGET, '-ffreestanding', ...FLAGS.slice(RV32_FLAGS.length)];
@@ -58,7 +70,7 @@ const operandNames = (insn: Insn): string[] => insn.syntax.match(/[a-z]\w*/g) ??
 function textOf(insn: Insn, operands: Readonly<Record<string, number>>): string {
   const suffix = 'loop' in operands ? `_${operands['loop']}` : '';
   const values = operandNames(insn).flatMap((name) => {
-    if (name === 'loop') return [];
+    if (/^x?loop$/.test(name)) return [];
     if (name === 'target') return [`". + ${operands['imm']}"`];
     if (name === 'simm') return [`"${operands[name] & 31}"`];
     return [REGISTERS.has(name) ? `"x${operands[name]}"` : `"${operands[name]}"`];
@@ -83,6 +95,7 @@ describe('the committed header', () => {
 
 describe.each([
   ['octet_xcv.h', xcv],
+  ['octet_xpulpv2.h', xpulpv2],
   ['octet_xdma.h', xdma],
 ] as const)('the assembler texts of %s', (header, set) => {
   const all = instances(set);
@@ -109,8 +122,8 @@ describe.each([
 });
 
 /** Runs a program that has `_start` and leaves its results from `results` on; gives those words. */
-function resultsOf(elf: string, count: number): Int32Array {
-  const machine = new Machine({ ...presets['octa'], harts: 1, isa: ISA }, { console: new CaptureConsole() });
+function resultsOf(elf: string, count: number, isa: string): Int32Array {
+  const machine = new Machine({ ...presets['octa'], harts: 1, isa }, { console: new CaptureConsole() });
   const program = parseElf(bench.read(elf), elf);
   machine.load(program);
   const address = program.symbols.find('results')?.address ?? 0;
@@ -128,12 +141,17 @@ void run(void);
 __asm__(".section .text.init\\n .globl _start\\n _start: la sp, stack_end\\n call run\\n 1: j 1b\\n .text\\n"
         ".section .bss\\n .space 4096\\n .balign 16\\n stack_end:\\n .text\\n");
 `;
-const LINK = ['-Wl,-N', '-Wl,--no-warn-rwx-segments', '-Wl,--no-relax', `-Wl,-Ttext=0x${DRAM_BASE.toString(16)}`];
+const LINK = [
+  '-Wl,-N',
+  '-Wl,--no-warn-rwx-segments',
+  '-Wl,--no-relax',
+  `-Wl,-Ttext=0x${DRAM_BASE.toString(16)}`,
+];
 
 /** Compiles and runs a program. */
-function runWith(compiler: Compiler, source: string, count: number): Int32Array {
+function runWith(compiler: Compiler, source: string, count: number, isa = isaWith(xcv)): Int32Array {
   build(compiler, 'program', source, LINK);
-  return resultsOf('program.elf', count);
+  return resultsOf('program.elf', count, isa);
 }
 
 const VALUES = [
@@ -142,24 +160,26 @@ const VALUES = [
   [0x0080_ff7f, 1000, 0x0301_0002],
 ] as const;
 
-test.for(compilers)('$name gives an intrinsic the registers its instruction needs', (compiler, context) => {
-  needs(context, compiler);
-  const pure = xcv.flatMap(({ insns }) => insns).filter((insn) => effectsOf(insn).acts.size === 0);
-  const cases = pure.map((insn) => {
-    const immediates = fc.sample(operandsOf(insn), { numRuns: 1, seed: 7 })[0];
-    const reads = effectsOf(insn).reads;
-    const args = operandNames(insn)
-      .filter((name) => name !== 'rd' || reads.has('rd'))
-      .map((name) => (REGISTERS.has(name) ? { rd: 'a', rs1: 'b', rs2: 'c' }[name] : immediates[name]));
-    return { insn, immediates, call: `${identifier(insn)}(${args.join(', ')})` };
-  });
-  const functions = cases.map(
-    ({ call }, i) => `static int32_t f${i}(int32_t a, int32_t b, int32_t c) {
+test.for(combinations())(
+  '$name gives an intrinsic of $header the registers its instruction needs',
+  ({ header, set, compiler }, context) => {
+    needs(context, compiler);
+    const pure = set.flatMap(({ insns }) => insns).filter((insn) => effectsOf(insn).acts.size === 0);
+    const cases = pure.map((insn) => {
+      const immediates = fc.sample(operandsOf(insn), { numRuns: 1, seed: 7 })[0];
+      const reads = effectsOf(insn).reads;
+      const args = operandNames(insn)
+        .filter((name) => name !== 'rd' || reads.has('rd'))
+        .map((name) => (REGISTERS.has(name) ? { rd: 'a', rs1: 'b', rs2: 'c' }[name] : immediates[name]));
+      return { insn, immediates, call: `${identifier(insn)}(${args.join(', ')})` };
+    });
+    const functions = cases.map(
+      ({ call }, i) => `static int32_t f${i}(int32_t a, int32_t b, int32_t c) {
   (void)a, (void)b, (void)c;
   return ${call};
 }`,
-  );
-  const source = `#include "octet_xcv.h"
+    );
+    const source = `#include "${header}"
 ${START}
 ${functions.join('\n')}
 typedef int32_t function(int32_t, int32_t, int32_t);
@@ -173,27 +193,28 @@ void run(void) {
   finished = 1;
 }
 `;
-  const machine = new Machine({ ...presets['octa'], harts: 1, isa: ISA });
-  const [hart] = machine.cluster.harts;
-  const expected = cases.flatMap(({ insn, immediates }) =>
-    VALUES.map(([a, b, c]) => {
-      const word = encode(insn, { ...immediates, ...inRegisters(insn) });
-      machine.bus.poke(DRAM_BASE, Uint8Array.of(word, word >>> 8, word >>> 16, word >>> 24));
-      hart.pc = DRAM_BASE | 0;
-      hart.x.set([a, b, c], 10);
-      machine.run(1);
-      return hart.x[10];
-    }),
-  );
-  const actual = runWith(compiler, source, expected.length);
-  const wrong = expected.flatMap((value, i) => {
-    if (actual[i] === value) return [];
-    const { call } = cases[Math.floor(i / VALUES.length)];
-    return [`${call} is ${actual[i]}, not ${value}, for ${VALUES[i % VALUES.length].join(', ')}`];
-  });
-  expect(wrong).toEqual([]);
-  expect(pure.length).toBeGreaterThan(270);
-});
+    const machine = new Machine({ ...presets['octa'], harts: 1, isa: isaWith(set) });
+    const [hart] = machine.cluster.harts;
+    const expected = cases.flatMap(({ insn, immediates }) =>
+      VALUES.map(([a, b, c]) => {
+        const word = encode(insn, { ...immediates, ...inRegisters(insn) });
+        machine.bus.poke(DRAM_BASE, Uint8Array.of(word, word >>> 8, word >>> 16, word >>> 24));
+        hart.pc = DRAM_BASE | 0;
+        hart.x.set([a, b, c], 10);
+        machine.run(1);
+        return hart.x[10];
+      }),
+    );
+    const actual = runWith(compiler, source, expected.length, isaWith(set));
+    const wrong = expected.flatMap((value, i) => {
+      if (actual[i] === value) return [];
+      const { call } = cases[Math.floor(i / VALUES.length)];
+      return [`${call} is ${actual[i]}, not ${value}, for ${VALUES[i % VALUES.length].join(', ')}`];
+    });
+    expect(wrong).toEqual([]);
+    expect(pure.length).toBeGreaterThan(270);
+  },
+);
 
 /** rd, rs1, rs2 in a0, a1, a2, as far as the instruction has them. */
 const inRegisters = ({ pattern }: Insn): Record<string, number> =>
@@ -257,20 +278,23 @@ void run(void) {
 );
 
 /** Loops of which the inner one claims `inner` instructions; it has 3. */
-const nested = (inner: number): string => `#include "octet_xcv.h"
+const nested = (
+  inner: number,
+  { header, loops }: { header: string; loops: string } = families[0],
+): string => `#include "${header}"
 ${START}
 int32_t results[2];
 static int32_t passes(int32_t outer, int32_t inner) {
   int32_t count = 0;
-  __asm__ volatile("c.nop\\n" CV_LOOP(1, "%[outer]", 7,
-      CV_INNER_LOOP("%[inner]", ${inner}, "addi %[count], %[count], 1\\n nop\\n nop\\n")
+  __asm__ volatile("c.nop\\n" ${loops}_LOOP(1, "%[outer]", 7,
+      ${loops}_INNER_LOOP("%[inner]", ${inner}, "addi %[count], %[count], 1\\n nop\\n nop\\n")
       "addi %[count], %[count], 100\\n nop\\n nop")
       : [count] "+r"(count) : [outer] "r"(outer), [inner] "r"(inner));
   return count;
 }
 static int32_t constant(void) {
   int32_t count = 0;
-  __asm__ volatile(CV_LOOP_IMMEDIATE(0, "%[n]", 3, "addi %[count], %[count], 1\\n nop\\n nop")
+  __asm__ volatile(${loops}_LOOP_IMMEDIATE(0, "%[n]", 3, "addi %[count], %[count], 1\\n nop\\n nop")
                    : [count] "+r"(count) : [n] "i"(4095));
   return count;
 }
@@ -282,11 +306,12 @@ void run(void) {
 `;
 
 describe('a hardware loop', () => {
-  test.for(compilers)(
-    'of $name repeats its body, also inside another one and behind a compressed instruction',
-    (compiler, context) => {
+  test.for(combinations())(
+    'of $header repeats its body with $name, also inside another one and behind a compressed instruction',
+    ({ compiler, ...family }, context) => {
       needs(context, compiler);
-      expect([...runWith(compiler, nested(3), 2)]).toEqual([5 * (3 + 100), 4095]);
+      const results = runWith(compiler, nested(3, family), 2, isaWith(family.set));
+      expect([...results]).toEqual([5 * (3 + 100), 4095]);
     },
   );
 
