@@ -79,11 +79,19 @@ function names(text: string): string[] {
   return [...single[1].split(''), ...long.filter((name) => name !== '')];
 }
 
+const parsed = new Map<string, Isa>();
+
 /**
- * Parses an ISA string.
+ * Parses an ISA string; the same string gives the same object.
  * @throws UsageError naming an unknown extension or two extensions whose encodings collide
  */
 export function parseIsa(text: string): Isa {
+  let isa = parsed.get(text);
+  if (!isa) parsed.set(text, (isa = parse(text)));
+  return isa;
+}
+
+function parse(text: string): Isa {
   const wanted = new Set(names(text).flatMap(meaning));
   for (const name of wanted) {
     if (!extensions.some((x) => x.name === name)) {
@@ -120,13 +128,26 @@ export function collisionOf(chosen: readonly Extension[]): string | undefined {
   return `extensions '${pair[0].extension}' and '${pair[1].extension}' exclude each other: the encodings of ${one} and ${other} collide`;
 }
 
-/** The first two forms that share an instruction word, or undefined: the proof that a set decodes without doubt. */
+/** Major opcodes and minor function codes a pattern fits, as numbers that two overlapping patterns have in common. */
+function classesOf({ bytes, mask, match }: Insn['pattern']): number[] {
+  const [minor, opcode] = bytes === 4 ? [12, 0x7f] : [13, 3];
+  return [0, 1, 2, 3, 4, 5, 6, 7]
+    .map((code) => (code << minor) | (match & opcode))
+    .filter((bits) => ((bits ^ match) & mask & (7 << minor)) === 0);
+}
+
+/** The first form that shares an instruction word with an earlier one, or undefined: the proof that a set decodes without doubt. */
 export function findOverlap<T extends { readonly pattern: Insn['pattern'] }>(
   forms: readonly T[],
 ): [T, T] | undefined {
-  for (const [i, a] of forms.entries()) {
-    for (const b of forms.slice(i + 1)) {
-      if (overlap(a.pattern, b.pattern)) return [a, b];
+  const earlier = new Map<number, T[]>();
+  for (const b of forms) {
+    for (const key of classesOf(b.pattern)) {
+      const known = earlier.get(key) ?? [];
+      const a = known.find((form) => overlap(form.pattern, b.pattern));
+      if (a) return [a, b];
+      known.push(b);
+      earlier.set(key, known);
     }
   }
   return undefined;
