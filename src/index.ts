@@ -46,4 +46,5 @@ export { parseElf, type Program } from './elf/elf.ts';
 export * from './errors.ts';
 export { CaptureConsole, type HostConsole, ProcessConsole } from './host/console.ts';
 export { disassemble } from './isa/disassemble.ts';
+export { explain } from './isa/explain.ts';
 export { type Isa, parseIsa } from './isa/isa.ts';

@@ -1,7 +1,8 @@
 /** `octet test-isa`: runs instruction-set tests of the riscv-tests kind, in parallel, and reports on them. */
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
-import { type Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { type EngineChoice, engineChoices } from '../cluster/machine.ts';
 import { discoverTests } from '../conformance/discover.ts';
 import { emitJunit } from '../conformance/junit.ts';
 import { runTests } from '../conformance/pool.ts';
@@ -13,6 +14,7 @@ import { grouped, Progress, table } from './text.ts';
 
 interface TestIsaFlags {
   readonly isa?: string;
+  readonly engine: EngineChoice;
   readonly jobs: number;
   readonly maxInstructions: number;
   readonly filter?: string;
@@ -33,6 +35,7 @@ export function addTestIsa(program: Command): void {
     )
     .argument('<path...>', 'ELF files, or directories of them (other files there are ignored)')
     .option('--isa <string>', 'instruction set of every test; tests that need more are skipped')
+    .addOption(new Option('--engine <name>', 'how the hart executes').choices(engineChoices).default('auto'))
     .option('--filter <text>', 'only tests whose name contains the text')
     .option('--jobs <n>', 'tests at a time', parseWhole(1, 256), availableParallelism())
     .option('--max-instructions <n>', 'budget of one test', parseWhole(1), BUDGET)
@@ -45,13 +48,14 @@ export function addTestIsa(program: Command): void {
 
 async function testIsa(paths: readonly string[], flags: TestIsaFlags): Promise<number> {
   const isa = flags.isa === undefined ? {} : { isa: parseIsa(flags.isa).name };
-  const { filter = '', jobs, maxInstructions } = flags;
+  const { engine, filter = '', jobs, maxInstructions } = flags;
   const files = discoverTests(paths).filter((file) => basename(file).includes(filter));
   if (files.length === 0) throw new UsageError(`--filter ${filter}: no test's name contains this`);
   const progress = new Progress();
   const start = performance.now();
   const results = await runTests(files, {
     ...isa,
+    engine,
     jobs,
     maxInstructions,
     onResult: ({ name }, done) => progress.show(`${done} of ${files.length} tests: ${name}`),
@@ -87,7 +91,7 @@ function resultTable(results: readonly TestResult[]): string {
         verdict,
         ran ? grouped(instructions) : '',
         ran ? (seconds * 1000).toFixed(1) : '',
-        reason,
+        reason.split('\n')[0],
       ];
     }),
   ]);

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { override, presets } from '../cluster/config.ts';
-import { Machine } from '../cluster/machine.ts';
+import { type EngineChoice, Machine } from '../cluster/machine.ts';
 import { parseElf, type Program } from '../elf/elf.ts';
 import { ElfError, MachineError } from '../errors.ts';
 import { selectIsa } from './selection.ts';
@@ -30,6 +30,8 @@ export interface TestResult {
 export interface TestOptions {
   /** Instruction set of every test instead of the one its name and attributes ask for. */
   readonly isa?: string;
+  /** How the hart executes; the machine's choice when absent. */
+  readonly engine?: EngineChoice;
   /** Instructions a test may take. */
   readonly maxInstructions: number;
 }
@@ -55,7 +57,10 @@ export function runTest(file: string, options: TestOptions): TestResult {
   if (!program.symbols.find('tohost')) {
     return result('skip', "has no symbol 'tohost', through which a test reports its result");
   }
-  const machine = new Machine(override(presets['bare'], { isa: selection.isa }));
+  const machine = new Machine(
+    override(presets['bare'], { isa: selection.isa }),
+    options.engine === undefined ? {} : { engine: options.engine },
+  );
   const [verdict, reason] = execute(machine, program, options.maxInstructions);
   return result(verdict, reason, selection.isa, machine.statistics.instructions);
 }

@@ -37,8 +37,8 @@ const matching = (text: RegExp): unknown => expect.stringMatching(text);
 const options = { maxInstructions: 1_000_000 };
 
 describe('the instruction-set tests of this repository', () => {
-  test('pass', async () => {
-    const results = await runTests(discoverTests([build]), { ...options, jobs: 1 });
+  test.each(['interpret', 'translate'] as const)('pass when the engine is told to %s', async (engine) => {
+    const results = await runTests(discoverTests([build]), { ...options, engine, jobs: 1 });
     expect(results.filter((r) => r.verdict !== 'pass')).toEqual([]);
     expect(results.length).toBeGreaterThanOrEqual(
       readdirSync(sources).filter((f) => f.endsWith('.S')).length,
