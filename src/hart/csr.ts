@@ -2,6 +2,7 @@
 import type { Isa } from '../isa/isa.ts';
 import type { Hart } from './hart.ts';
 import { PMP_ENTRIES } from './pmp.ts';
+import { MACHINE, mstatus, previousMode, USER } from './privilege.ts';
 import { interrupt } from './trap.ts';
 import { TINFO } from './triggers.ts';
 import { xpulpCsrs } from './xpulp-csrs.ts';
@@ -14,15 +15,6 @@ export interface Csr {
   /** The extension without which the register does not exist. */
   readonly requires?: string;
 }
-
-/** Bits of mstatus that exist here; everything else reads as zero. */
-export const mstatus = {
-  mie: 1 << 3,
-  mpie: 1 << 7,
-  mpp: 3 << 11,
-  mprv: 1 << 17,
-  tw: 1 << 21,
-} as const;
 
 const INTERRUPTS = interrupt.software | interrupt.timer | interrupt.external;
 const WRITABLE = mstatus.mie | mstatus.mpie | mstatus.mprv | mstatus.tw;
@@ -85,10 +77,9 @@ const machine: readonly (readonly [number, Csr])[] = [
     {
       read: (hart) => hart.mstatus,
       write: (hart, value) => {
-        // MPP holds machine (3) or user (0); another value keeps the old one.
-        const mpp = (value >> 11) & 3;
-        const kept = mpp === 0 || mpp === 3 ? value & mstatus.mpp : hart.mstatus & mstatus.mpp;
-        hart.mstatus = (value & WRITABLE) | kept;
+        const mode = previousMode(value);
+        const exists = mode === MACHINE || mode === USER; // another one leaves MPP as it was
+        hart.mstatus = (value & WRITABLE) | ((exists ? value : hart.mstatus) & mstatus.mpp);
       },
     },
   ],

@@ -7,13 +7,22 @@ import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
 import { Counters } from './counters.ts';
-import { counterBit, csrNumbersOf, csrOf, mstatus } from './csr.ts';
+import { counterBit, csrNumbersOf, csrOf } from './csr.ts';
 import type { Engine } from './interpret.ts';
 import { HardwareLoops } from './loops.ts';
-import { access, MACHINE, USER } from './privilege.ts';
+import { access, MACHINE, mstatus, USER } from './privilege.ts';
 import { type Objection, Protection } from './protection.ts';
 import { Reservation } from './reservation.ts';
-import { cause, type Fault, interrupt, TRAP, UnhandledTrap } from './trap.ts';
+import {
+  cause,
+  type Fault,
+  interruptToTake,
+  returnFromTrap,
+  takeTrap,
+  TRAP,
+  type TrapState,
+  UnhandledTrap,
+} from './trap.ts';
 
 /** A map for `loadMap` or `storeMap` that sends every access through the hart, which then checks it. */
 const EVERY_ACCESS = new Int32Array(1 << 20);
@@ -35,7 +44,7 @@ export interface HartContext {
 }
 
 /** The privilege and trap state, the counters, and the register file `x` (33 words: x[32] swallows writes to x0). */
-export class Hart {
+export class Hart implements TrapState {
   readonly index: number;
   readonly isa: Isa;
   readonly compressed: boolean;
@@ -323,11 +332,7 @@ export class Hart {
 
   #mret(): void {
     if (this.privilege !== MACHINE) this.#illegalHere();
-    const previous = (this.mstatus >> 11) & 3;
-    const mpie = this.mstatus & mstatus.mpie;
-    this.mstatus &= ~(mstatus.mie | mstatus.mpp | (previous === MACHINE ? 0 : mstatus.mprv));
-    this.mstatus |= mstatus.mpie | (mpie ? mstatus.mie : 0);
-    this.privilege = previous;
+    returnFromTrap(this);
     this.#retireTo(this.mepc);
   }
 
@@ -418,12 +423,9 @@ export class Hart {
   }
 
   #interrupt(): void {
-    const enabled = this.privilege < MACHINE || (this.mstatus & mstatus.mie) !== 0;
-    if (!enabled) return;
-    const pending = this.mip & this.mie;
-    const bit = [interrupt.external, interrupt.software, interrupt.timer].find((b) => pending & b);
-    if (!bit) return;
-    this.mcause = -0x8000_0000 + (31 - Math.clz32(bit));
+    const mcause = interruptToTake(this);
+    if (mcause === undefined) return;
+    this.mcause = mcause;
     this.mtval = 0;
     this.#enterTrap();
   }
@@ -440,13 +442,7 @@ export class Hart {
       });
     }
     this.#access = undefined;
-    this.mepc = this.pc;
-    const mie = this.mstatus & mstatus.mie;
-    this.mstatus &= ~(mstatus.mie | mstatus.mpie | mstatus.mpp);
-    this.mstatus |= (mie ? mstatus.mpie : 0) | (this.privilege << 11);
-    this.privilege = MACHINE;
-    const vectored = (this.mtvec & 1) !== 0 && this.mcause < 0;
-    this.pc = ((this.mtvec & ~3) + (vectored ? 4 * (this.mcause & 0x3ff) : 0)) | 0;
+    takeTrap(this);
     this.left--;
     this.#unretired++;
   }

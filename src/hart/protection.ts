@@ -1,7 +1,6 @@
 /** Which accesses of a hart are checked, and what PMP and triggers have against one (privileged manual 1.12, Sdtrig 1.0). */
-import { mstatus } from './csr.ts';
 import { Pmp } from './pmp.ts';
-import { type Access, access, MACHINE } from './privilege.ts';
+import { type Access, access, MACHINE, mstatus, previousMode } from './privilege.ts';
 import { cause } from './trap.ts';
 import { Triggers } from './triggers.ts';
 
@@ -72,6 +71,6 @@ export class Protection {
   /** The mode in which loads and stores are checked. */
   get #dataPrivilege(): number {
     const { privilege, mstatus: status } = this.#hart;
-    return status & mstatus.mprv ? (status >> 11) & 3 : privilege;
+    return status & mstatus.mprv ? previousMode(status) : privilege;
   }
 }

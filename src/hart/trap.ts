@@ -1,4 +1,5 @@
-/** Exception and interrupt causes (privileged manual, table of mcause values). */
+/** Exceptions and interrupts: their causes, how a trap is taken, and how mret returns (privileged manual 1.12). */
+import { MACHINE, mstatus, previousMode } from './privilege.ts';
 
 export const cause = {
   instructionMisaligned: 0,
@@ -40,6 +41,46 @@ export function causeName(mcause: number): string {
 
 /** Bits of mip and mie. */
 export const interrupt = { software: 1 << 3, timer: 1 << 7, external: 1 << 11 } as const;
+
+/** The part of a hart that traps change. */
+export interface TrapState {
+  pc: number;
+  privilege: number;
+  mstatus: number;
+  mepc: number;
+  mcause: number;
+  readonly mie: number;
+  readonly mip: number;
+  readonly mtvec: number;
+}
+
+/** The mcause of the interrupt to take before the next instruction, undefined for none. */
+export function interruptToTake({ mie, mip, privilege, mstatus: status }: TrapState): number | undefined {
+  if (privilege === MACHINE && !(status & mstatus.mie)) return undefined;
+  const pending = mip & mie;
+  const bit = [interrupt.external, interrupt.software, interrupt.timer].find((b) => pending & b);
+  return bit && -0x8000_0000 + (31 - Math.clz32(bit));
+}
+
+/** Goes to the trap handler; mcause and mtval say why, pc is where. */
+export function takeTrap(hart: TrapState): void {
+  hart.mepc = hart.pc;
+  const enabled = hart.mstatus & mstatus.mie;
+  hart.mstatus &= ~(mstatus.mie | mstatus.mpie | mstatus.mpp);
+  hart.mstatus |= (enabled ? mstatus.mpie : 0) | (hart.privilege << 11);
+  hart.privilege = MACHINE;
+  const vectored = (hart.mtvec & 1) !== 0 && hart.mcause < 0;
+  hart.pc = ((hart.mtvec & ~3) + (vectored ? 4 * (hart.mcause & 0x3ff) : 0)) | 0;
+}
+
+/** What mret does, pc aside: it goes on at mepc in the mode of MPP. */
+export function returnFromTrap(hart: TrapState): void {
+  const mode = previousMode(hart.mstatus);
+  const enable = hart.mstatus & mstatus.mpie;
+  hart.mstatus &= ~(mstatus.mie | mstatus.mpp | (mode === MACHINE ? 0 : mstatus.mprv));
+  hart.mstatus |= mstatus.mpie | (enable ? mstatus.mie : 0);
+  hart.privilege = mode;
+}
 
 /** Thrown through generated code when a trap is to be taken; the hart holds its cause. One shared object. */
 export const TRAP: { readonly trap: true } = Object.freeze({ trap: true });

@@ -45,11 +45,14 @@ export const rv32i: Extension = {
       e.setX('rd', e.binary('add', e.pc(), e.field('imm'))),
     ),
     insn('jal', 'imm[20|10:1|11|19:12] rd 1101111', 'rd, target', 'jump', (e) => {
+      const target = e.bind(e.binary('add', e.pc(), e.field('imm')));
+      e.checkTarget(target);
       e.setX('rd', e.nextPc());
-      e.jump(e.binary('add', e.pc(), e.field('imm')));
+      e.jump(target);
     }),
     insn('jalr', 'imm[11:0] rs1 000 rd 1100111', 'rd, imm(rs1)', 'jump', (e) => {
       const target = e.bind(e.binary('and', address(e), e.constant(-2))); // before rd, which may be rs1
+      e.checkTarget(target);
       e.setX('rd', e.nextPc());
       e.jump(target);
     }),
