@@ -12,6 +12,10 @@ export {
   presets,
 } from './cluster/config.ts';
 export { Machine, type MachineOptions, type Outcome, type Statistics } from './cluster/machine.ts';
+export { discoverTests } from './conformance/discover.ts';
+export { emitJunit } from './conformance/junit.ts';
+export { type PoolOptions, runTests } from './conformance/pool.ts';
+export { runTest, type TestOptions, type TestResult, type Verdict } from './conformance/test-run.ts';
 export {
   deploy,
   type DeployOptions,
