@@ -3,6 +3,7 @@
  * cluster in arXiv 2408.02473 §2, the transfer semantics are those of the Snitch Xdma instructions).
  */
 import { MachineError, hex } from '../errors.ts';
+import { type Rows, spanOf } from '../memory/rows.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Device } from './device.ts';
 import { type Behaviour, RegisterPort, registerMap } from './registers.ts';
@@ -47,20 +48,14 @@ export interface Transport {
   reachable(address: number, bytes: number): boolean;
   /** Whether every byte of the range takes writes, kept or not. */
   writable(address: number, bytes: number): boolean;
-  /** Moves `bytes` bytes, lowest address first. */
-  copy(destination: number, source: number, bytes: number): void;
+  /** Moves the rows one after the other; within a row as if through a buffer. */
+  copy(rows: Rows): void;
   /** Sets `bytes` bytes to `value`. */
   fill(destination: number, value: number, bytes: number): void;
 }
 
-/** One transfer: `rows` rows of `bytes` bytes. Addresses are unsigned, strides signed bytes. */
-export interface Transfer {
-  readonly src: number;
-  readonly dst: number;
-  readonly bytes: number;
-  readonly srcStride: number;
-  readonly dstStride: number;
-  readonly rows: number;
+/** One transfer. */
+export interface Transfer extends Rows {
   /** Every byte of the rows becomes this value; the source is not read. A plain copy where absent. */
   readonly fill?: number;
 }
@@ -268,11 +263,11 @@ export class Dma implements Device {
     const { bytes, rows, fill } = transfer;
     const { transport } = this.#options;
     if (bytes === 0) return;
-    for (let row = 0; row < rows; row++) {
-      const destination = rowOf(transfer, 'dst', row);
-      if (fill === undefined) transport.copy(destination, rowOf(transfer, 'src', row), bytes);
-      else transport.fill(destination, fill, bytes);
+    if (fill === undefined) {
+      transport.copy(transfer);
+      return;
     }
+    for (let row = 0; row < rows; row++) transport.fill(rowOf(transfer, 'dst', row), fill, bytes);
   }
 
   #check(transfer: Transfer, hart: number): void {
@@ -283,9 +278,10 @@ export class Dma implements Device {
       );
     }
     if (bytes === 0) return;
+    const ends = transfer.fill === undefined ? (['src', 'dst'] as const) : (['dst'] as const);
+    if (ends.every((end) => this.#allowsAll(end, transfer))) return;
     for (let row = 0; row < rows; row++) {
-      for (const end of ['src', 'dst'] as const) {
-        if (end === 'src' && transfer.fill !== undefined) continue;
+      for (const end of ends) {
         const address = rowOf(transfer, end, row);
         if (this.#allows(end, address, bytes)) continue;
         const [place, memory] =
@@ -296,6 +292,12 @@ export class Dma implements Device {
         );
       }
     }
+  }
+
+  /** Whether the whole span of the rows is one memory: then none needs a look of its own. */
+  #allowsAll(end: 'src' | 'dst', transfer: Transfer): boolean {
+    const { address, bytes } = spanOf(transfer, end);
+    return this.#allows(end, address, bytes);
   }
 
   #allows(end: 'src' | 'dst', address: number, bytes: number): boolean {
@@ -316,7 +318,7 @@ export class Dma implements Device {
   }
 }
 
-function rowOf(transfer: Transfer, end: 'src' | 'dst', row: number): number {
+function rowOf(transfer: Rows, end: 'src' | 'dst', row: number): number {
   return (transfer[end] + row * transfer[`${end}Stride`]) >>> 0;
 }
 

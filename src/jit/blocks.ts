@@ -52,12 +52,11 @@ const BLOCK_STEPS = 200;
  */
 export function discover(
   root: number,
-  cache: CodeCache,
+  scan: Scan,
   profile: Profile,
   maxBlocks: number,
   isWarm: (pc: number) => boolean,
 ): Region | undefined {
-  const scan = new Scan(cache, profile);
   const starts = new Set([root]);
   const entries = new Set([root]);
   const order = [root];
@@ -102,8 +101,8 @@ export function discover(
   return { blocks, entries: new Set([...entries].filter((pc) => present.has(pc))) };
 }
 
-/** Straight-line runs of instructions, each decoded once. */
-class Scan {
+/** Straight-line runs of instructions, each decoded once; to be made anew when code changes. */
+export class Scan {
   readonly #cache: CodeCache;
   readonly #profile: Profile;
   readonly #steps = new Map<number, Step | undefined>();

@@ -1,10 +1,10 @@
 /** The translating engine: interprets cold code, translates hot regions and runs them (translator specification §6.5–6.7). */
 import type { CodeCache } from '../hart/code-cache.ts';
 import type { Hart } from '../hart/hart.ts';
-import { arrived, createInterpreter, type Engine } from '../hart/interpret.ts';
+import { arrived, createInterpreter, type Engine, HOT } from '../hart/interpret.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
-import { discover } from './blocks.ts';
+import { discover, Scan } from './blocks.ts';
 import {
   accessed,
   emitDriver,
@@ -19,10 +19,8 @@ import { Counts } from './profile.ts';
 
 /** Blocks of one region at most: TurboFan needs 30 to 60 ms in the background for so many. */
 const MAX_BLOCKS = 300;
-/** How often one address is translated again as its surroundings become hot. */
-const MAX_BUILDS = 3;
 /** Arrivals that make a jump target part of a region that reaches it. */
-const WARM = 8;
+const WARM = 2;
 const SLOTS = 512;
 
 /** Runs a translation; see `emitDriver`. */
@@ -54,11 +52,12 @@ export class Translator {
   readonly #cache: CodeCache;
   readonly #counts: Counts;
   readonly #interpret: Engine;
+  #scan: Scan;
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
   readonly #translations: (Translation | undefined)[] = [];
   readonly #builds = new Map<number, number>();
-  /** Addresses where nothing can be translated. */
-  readonly #declined = new Set<number>();
+  /** Arrivals that an address needs before it is looked at again; without end where nothing can be translated. */
+  readonly #patience = new Map<number, number>();
   readonly #memoryPlan: MemoryPlan;
   readonly #jumpCache: Int32Array;
   readonly #imports: Record<string, unknown>;
@@ -73,6 +72,7 @@ export class Translator {
     this.#bus = bus;
     this.#cache = cache;
     this.#counts = new Counts((pc) => cache.isLoopEnd(pc));
+    this.#scan = new Scan(cache, this.#counts);
     this.#interpret = createInterpreter(isa, bus, cache, this.#counts);
     const windows = memory.windows.filter((w) => w.writable).toSorted((a, b) => b.bytes - a.bytes);
     this.#memoryPlan = { windows, storeMap: bus.storeMap.byteOffset };
@@ -151,20 +151,28 @@ export class Translator {
   }
 
   #translate(root: number): void {
-    if (this.#declined.has(root)) return;
+    const heat = this.#counts.heat(root);
+    if (heat < (this.#patience.get(root) ?? 0) || heat < HOT * 2 ** (this.#builds.get(root) ?? 0)) return;
     const start = performance.now();
     const region = discover(
       root,
-      this.#cache,
+      this.#scan,
       this.#counts,
       MAX_BLOCKS,
-      (pc) => (this.#builds.get(pc) ?? 0) < MAX_BUILDS && this.#counts.heat(pc) >= WARM,
+      (pc) => this.#counts.heat(pc) >= WARM,
     );
-    const slot = this.#freeSlot();
-    if (!region || region.blocks.length === 0) {
-      this.#declined.add(root);
+    if (!region) {
+      this.#patience.set(root, Infinity);
       return;
     }
+    // What has been translated often already waits for so much more heat: else a region is rebuilt for each block it gains.
+    const builds = Math.max(...region.blocks.map((b) => this.#builds.get(b.start) ?? 0));
+    const needed = HOT * 2 ** builds;
+    if (heat < needed) {
+      this.#patience.set(root, needed);
+      return;
+    }
+    const slot = this.#freeSlot();
     const { bytes, ways } = emitRegion(region, {
       memory: this.#memoryPlan,
       jumpCache: this.#jumpCache.byteOffset,
@@ -224,7 +232,8 @@ export class Translator {
     this.#invalidations++;
     const from = address | 0;
     const to = (address + bytes) | 0;
-    this.#declined.clear();
+    this.#patience.clear();
+    this.#scan = new Scan(this.#cache, this.#counts);
     for (const translation of this.#translations) {
       if (translation?.ranges.some((range) => from < range.to && range.from < to)) this.#drop(translation);
     }

@@ -1,7 +1,9 @@
 /** The bus: routes accesses of harts, DMA and tools to RAM windows and devices, page by page (4 KiB). */
 import { BusError, hex } from '../errors.ts';
 import type { Device } from '../device/device.ts';
+
 import type { Memory, RamWindow } from './memory.ts';
+import { type Rows, spanOf } from './rows.ts';
 
 const PAGE_BITS = 12;
 const PAGES = 1 << (32 - PAGE_BITS);
@@ -105,9 +107,27 @@ export class Bus {
     return window !== undefined && (window.writable || window.ignoresWrites === true);
   }
 
-  /** Copies between memories as the DMA engine does: overlapping ranges as if through a buffer. */
-  copy(destination: number, source: number, bytes: number): void {
-    this.#overwrite(destination, bytes, (target) => target.set(this.bytes(source, bytes)));
+  /** Copies between memories as the DMA engine does: overlapping ranges of a row as if through a buffer. */
+  copy(rows: Rows): void {
+    const [from, to] = [spanOf(rows, 'src'), spanOf(rows, 'dst')];
+    const source = from.address < 0 ? undefined : this.memory.window(from.address, from.bytes);
+    const target = to.address < 0 ? undefined : this.memory.window(to.address, to.bytes);
+    const { src, dst, bytes, srcStride, dstStride } = rows;
+    if (!source || !target?.writable) {
+      for (let row = 0; row < rows.rows; row++) {
+        const data = this.bytes(src + row * srcStride, bytes);
+        this.#overwrite((dst + row * dstStride) >>> 0, bytes, (row_) => row_.set(data));
+      }
+      return;
+    }
+    let read = src - source.base + source.offset;
+    let write = dst - target.base + target.offset;
+    for (let row = 0; row < rows.rows; row++) {
+      this.memory.u8.copyWithin(write, read, read + bytes);
+      read += srcStride;
+      write += dstStride;
+    }
+    this.#stored(to.address, to.bytes, NO_HART);
   }
 
   /** Sets bytes as the DMA engine does. */

@@ -19,8 +19,11 @@ function machine() {
   const transport: Transport = {
     reachable: (address, bytes) => address >= BASE && address + bytes <= BASE + SIZE + ROM,
     writable: (address, bytes) => address >= BASE && address + bytes <= BASE + SIZE,
-    copy: (destination, source, bytes) => {
-      for (let i = 0; i < bytes; i++) ram[destination - BASE + i] = ram[source - BASE + i];
+    copy: ({ src, dst, bytes, srcStride, dstStride, rows }) => {
+      for (let row = 0; row < rows; row++) {
+        const from = src + row * srcStride - BASE;
+        ram.set(ram.slice(from, from + bytes), dst + row * dstStride - BASE);
+      }
     },
     fill: (destination, value, bytes) => {
       ram.fill(value, destination - BASE, destination - BASE + bytes);
