@@ -38,6 +38,12 @@ function figures(name: string, data: Int8Array): Figures {
 
 const logits = (f: Figures): boolean => f.name.endsWith('/logits');
 
+/** Saturation and entropy in words. */
+const saturated = (fs: readonly Figures[]): string => {
+  const shares = fs.map((f) => 100 * f.saturation);
+  return `${mean(shares).toFixed(3)} % saturated (at most ${Math.max(...shares).toFixed(2)} %), entropy at least ${Math.min(...fs.map((f) => f.entropy)).toFixed(2)} bits (mean ${mean(fs.map((f) => f.entropy)).toFixed(2)})`;
+};
+
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -85,10 +91,6 @@ function describeNetwork(title: string, config: MobileBertConfig): void {
         .filter((n) => n.op === 'RequantShift' || n.op === 'iNoNorm')
         .map(({ outputs: [name] }) => figures(name, seen.get(name) as Int8Array));
       const [scores, rest] = [all.filter(logits), all.filter((f) => !logits(f))];
-      const saturated = (fs: Figures[]): string => {
-        const shares = fs.map((f) => 100 * f.saturation);
-        return `${mean(shares).toFixed(3)} % saturated (at most ${Math.max(...shares).toFixed(2)} %), entropy at least ${Math.min(...fs.map((f) => f.entropy)).toFixed(2)} bits (mean ${mean(fs.map((f) => f.entropy)).toFixed(2)})`;
-      };
       print(`built in ${seconds(built - started)}, evaluated in ${seconds(evaluated - built)}`);
       print(`${rest.length} activations ${saturated(rest)}; logits ${saturated(scores)}`);
     }, 120_000);
