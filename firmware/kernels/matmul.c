@@ -51,42 +51,28 @@ static inline __attribute__((always_inline)) void put(const struct destination *
   }
 }
 
-static inline __attribute__((always_inline)) void tile(const struct matmul_s8 *product, uint32_t row, uint32_t column,
-                                                       const struct destination *to) {
-  const uint32_t inner = product->inner;
-  const int8_t *a = product->a + row * inner, *b = product->b + column * inner;
-  int32_t sums[TILE_ROWS][TILE_COLUMNS] = {0};
-#ifdef OCTET_XPULP
-  tile_xpulp(a, b, inner, sums);
-#else
-  tile_plain(a, b, inner, inner, sums);
-#endif
-  put(to, sums[0], TILE_ROWS, TILE_COLUMNS, row, column, product->columns);
-}
-
-/** One element, for rows and columns that fill no tile. */
-static void element(const struct matmul_s8 *product, uint32_t row, uint32_t column, const struct destination *to) {
-  const int8_t *a = product->a + row * product->inner, *b = product->b + column * product->inner;
-  int32_t sum = 0;
-  for (uint32_t k = 0; k < product->inner; k++) sum += a[k] * b[k];
-  put(to, &sum, 1, 1, row, column, product->columns);
-}
-
 /** The rows of a hart's share; inlined, so that each destination has code of its own. */
 static inline __attribute__((always_inline)) void multiply(const struct matmul_s8 *product, uint32_t hart,
                                                            uint32_t harts, const struct destination *to) {
-  const uint32_t strips = (product->rows + TILE_ROWS - 1) / TILE_ROWS, columns = product->columns;
-  uint32_t row = strips * hart / harts * TILE_ROWS, end = strips * (hart + 1) / harts * TILE_ROWS;
-  if (end > product->rows) end = product->rows;
-  for (; row + TILE_ROWS <= end; row += TILE_ROWS) {
+  const uint32_t rows = product->rows, columns = product->columns, inner = product->inner;
+  const uint32_t strips = (rows + TILE_ROWS - 1) / TILE_ROWS, share_end = strips * (hart + 1) / harts * TILE_ROWS;
+  const uint32_t end = share_end < rows ? share_end : rows;
+  const int8_t *const first = product->b;
+  for (uint32_t row = strips * hart / harts * TILE_ROWS; row < end; row += TILE_ROWS) {
+    const uint32_t height = end - row < TILE_ROWS ? end - row : TILE_ROWS;
+    const int8_t *const a = product->a + row * inner, *b = first;
     uint32_t column = 0;
-    for (; column + TILE_COLUMNS <= columns; column += TILE_COLUMNS) tile(product, row, column, to);
-    for (; column < columns; column++) {
-      for (uint32_t r = 0; r < TILE_ROWS; r++) element(product, row + r, column, to);
+    for (; height == TILE_ROWS && column + TILE_COLUMNS <= columns; column += TILE_COLUMNS, b += TILE_COLUMNS * inner) {
+      int32_t sums[TILE_ROWS][TILE_COLUMNS] = {0};
+      tile_sums(a, b, inner, sums);
+      put(to, sums[0], TILE_ROWS, TILE_COLUMNS, row, column, columns);
     }
-  }
-  for (; row < end; row++) {
-    for (uint32_t column = 0; column < columns; column++) element(product, row, column, to);
+    for (; column < columns; column++, b += inner) {
+      for (uint32_t r = 0; r < height; r++) {
+        const int32_t sum = sum_of(a + r * inner, b, inner);
+        put(to, &sum, 1, 1, row + r, column, columns);
+      }
+    }
   }
 }
 

@@ -14,7 +14,7 @@ struct matmul_s8 {
 };
 
 /**
- * out[r][c] = Σ a[r][k] * b[c][k], modulo 2^32.
+ * out[r][c] = Σ a[r][k] * b[c][k]; `inner` < 2^17, so that a sum fits 32 bits.
  *
  * out: int32 [rows, columns], not overlapping a and b. Each hart computes an equal share of the rows, in fours.
  * Fastest where `inner` is a multiple of 4 and a and b are 4-byte aligned; correct for any.

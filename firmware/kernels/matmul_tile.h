@@ -1,6 +1,6 @@
 /**
- * The inner loop of matmul.c: the sums of four rows by two columns, in plain C or with Xpulp. A byte that is loaded
- * takes part in two or four products.
+ * The inner loops of matmul.c in plain C and with Xpulp: the sums of a tile of four rows by two columns, where a byte
+ * that is loaded takes part in two or four products, and single sums for what fills no tile.
  */
 #ifndef OCTET_MATMUL_TILE_H
 #define OCTET_MATMUL_TILE_H
@@ -14,7 +14,7 @@
 enum { TILE_ROWS = 4, TILE_COLUMNS = 2 };
 
 /** sums[r][c] += Σ a[r * inner + k] * b[c * inner + k] over `count` values of k. */
-static inline __attribute__((always_inline)) void tile_plain(const int8_t *a, const int8_t *b, uint32_t inner,
+static inline __attribute__((always_inline)) void tile_bytes(const int8_t *a, const int8_t *b, uint32_t inner,
                                                              uint32_t count, int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
   const int8_t *a1 = a + inner, *a2 = a1 + inner, *a3 = a2 + inner, *b1 = b + inner;
   int32_t s00 = sums[0][0], s01 = sums[0][1], s10 = sums[1][0], s11 = sums[1][1];
@@ -41,8 +41,8 @@ static inline __attribute__((always_inline)) void tile_plain(const int8_t *a, co
 #define DOT(sum, row, column) CV_SDOTSP_B("%[" sum "]", row, column) "\n"
 
 /**
- * As tile_plain, four values of k at a time: six loads and eight dot products for 32 products, in a hardware loop.
- * One pointer walks down the rows of each matrix and back up to the next word.
+ * As tile_bytes, four values of k at a time: six loads and eight dot products for 32 products, in a hardware loop.
+ * One pointer walks down the rows of each matrix and back up to the next word. `words` > 0.
  */
 static inline __attribute__((always_inline)) void tile_words(const int8_t *a, const int8_t *b, uint32_t inner,
                                                              uint32_t words, int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
@@ -59,13 +59,43 @@ static inline __attribute__((always_inline)) void tile_words(const int8_t *a, co
       : "t0", "t1", "t2", "t3", "t4", "t5", "memory");
 }
 
-/** As tile_plain over all of `inner`. */
-static inline __attribute__((always_inline)) void tile_xpulp(const int8_t *a, const int8_t *b, uint32_t inner,
-                                                             int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
-  const uint32_t words = inner / 4, rest = inner % 4, done = inner - rest;
-  if (words > 0) tile_words(a, b, inner, words, sums); /* a hardware loop runs at least once */
-  if (rest > 0) tile_plain(a + done, b + done, inner, rest, sums);
+/** Σ a[k] * b[k] over four times `words` values of k; `words` > 0. */
+static inline int32_t sum_of_words(const int8_t *a, const int8_t *b, uint32_t words) {
+  int32_t sum = 0;
+  __asm__ volatile(CV_LOOP(0, "%[words]", 3,
+                           CV_LW_RI_POST("t0", "%[a]", "4") "\n"
+                           CV_LW_RI_POST("t1", "%[b]", "4") "\n"
+                           CV_SDOTSP_B("%[sum]", "t0", "t1"))
+                   : [a] "+r"(a), [b] "+r"(b), [sum] "+r"(sum)
+                   : [words] "r"(words)
+                   : "t0", "t1", "memory");
+  return sum;
 }
 
 #endif
+
+/** sums[r][c] += Σ a[r * inner + k] * b[c * inner + k] over all k < inner. */
+static inline __attribute__((always_inline)) void tile_sums(const int8_t *a, const int8_t *b, uint32_t inner,
+                                                            int32_t sums[TILE_ROWS][TILE_COLUMNS]) {
+#ifdef OCTET_XPULP
+  const uint32_t rest = inner % 4, done = inner - rest;
+  if (done > 0) tile_words(a, b, inner, done / 4, sums);
+  if (rest > 0) tile_bytes(a + done, b + done, inner, rest, sums);
+#else
+  tile_bytes(a, b, inner, inner, sums);
+#endif
+}
+
+/** Σ a[k] * b[k] over all k < inner. */
+static inline int32_t sum_of(const int8_t *a, const int8_t *b, uint32_t inner) {
+  int32_t sum = 0;
+  uint32_t k = 0;
+#ifdef OCTET_XPULP
+  k = inner - inner % 4;
+  if (k > 0) sum = sum_of_words(a, b, k / 4);
+#endif
+  for (; k < inner; k++) sum += a[k] * b[k];
+  return sum;
+}
+
 #endif

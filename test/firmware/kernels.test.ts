@@ -117,16 +117,17 @@ describe.each(variants)('$name', ({ command }) => {
   });
 });
 
-const LINE = /^matmul: (\S+) to (\w+): plain (\d+), Xpulp (\d+) instructions, \S+ times fewer, (\w+)$/;
+const LINE = /^matmul: (\S+) to (\w+): plain (\d+), Xpulp (\d+) instructions, \S+ times fewer$/;
 
 /** Runs firmware/apps/matmul.c, built for this test, and reads its lines. */
 function runMatmul(elf: string) {
   const loaded = load(elf);
   expect(loaded.machine.run(100_000_000)).toEqual({ kind: 'exit', code: 0 });
   const rows = loaded.console.text().trimEnd().split('\n');
+  expect(rows.pop()).toBe('matmul: 0 elements are wrong');
   const lines = rows.map((row) => {
-    const [, shape, type, plain, xpulp, verdict] = LINE.exec(row) ?? [row];
-    return { shape, type, ratio: Number(plain) / Number(xpulp), verdict };
+    const [, shape, type, plain, xpulp] = LINE.exec(row) ?? [row];
+    return { shape, type, ratio: Number(plain) / Number(xpulp) };
   });
   return { ...loaded, lines };
 }
@@ -139,7 +140,6 @@ describe('matmul_s8', () => {
 
   test('with Xpulp gives the same elements in a fraction of the instructions', () => {
     const { machine, program, lines } = runMatmul('matmul.elf');
-    expect(lines.map(({ verdict }) => verdict)).toEqual(Array.from({ length: 6 }, () => 'equal'));
     const whole = lines.filter(({ shape }) => shape === '64x64x64');
     expect(whole.map(({ type }) => type)).toEqual(['int32', 'int8']);
     for (const { ratio } of whole) expect(ratio).toBeGreaterThan(5);
@@ -175,6 +175,6 @@ describe('matmul_s8', () => {
     const inputs = ['apps/matmul.o', 'clang-plain.o', 'clang-xpulp.o', 'libruntime.a', '-lc'];
     bench.run('gcc', [...RV32_FLAGS.slice(0, 4), ...link, ...inputs, '-o', 'clang.elf']);
     const { lines } = runMatmul('clang.elf');
-    expect(lines.map(({ verdict }) => verdict)).toEqual(Array.from({ length: 6 }, () => 'equal'));
+    expect(lines).toHaveLength(6);
   });
 });
