@@ -44,6 +44,8 @@ export interface EmitOptions {
   /** The table slot the function will have. */
   readonly slot: number;
   readonly compressed: boolean;
+  /** Whether the instruction was found to access other things than main memory. */
+  wanders(pc: number): boolean;
   /** Hardware loops follow the older family's rule. */
   readonly olderLoops: boolean;
 }
@@ -109,9 +111,13 @@ class RegionEmitter implements Frame {
   readonly #left: number;
   readonly #pc: number;
   readonly #why: number;
+  readonly #rest: number;
   readonly #resume: number;
   readonly #labels = new Map<number, { loop?: Label; block?: Label }>();
+  /** Where all leave: with pc and why set; and, with `rest` instructions of the block not executed, by these two. */
   #leave!: Label;
+  #slow!: Label;
+  #budget!: Label;
   #chain!: Label;
   /** The instruction being lowered and how many of its block come with and after it. */
   #present = { pc: 0, following: 0, remaining: 0, last: false };
@@ -134,6 +140,7 @@ class RegionEmitter implements Frame {
     this.#left = f.local('i32');
     this.#pc = f.local('i32');
     this.#why = f.local('i32');
+    this.#rest = f.local('i32');
     this.#resume = f.local('i32');
   }
 
@@ -141,10 +148,22 @@ class RegionEmitter implements Frame {
     const { f } = this;
     this.#loadState();
     this.#leave = f.block();
+    this.#slow = f.block();
+    this.#budget = f.block();
     this.#chain = f.block();
     this.#node(0);
     f.end();
-    f.i32(left.unknown).set(this.#why);
+    f.i32(left.unknown).set(this.#why).br(this.#leave);
+    f.end();
+    f.get(this.#left)
+      .get(this.#rest)
+      .op(i32.add)
+      .set(this.#left)
+      .i32(left.budget)
+      .set(this.#why)
+      .br(this.#leave);
+    f.end();
+    f.get(this.#left).get(this.#rest).op(i32.add).set(this.#left).i32(left.interpret).set(this.#why);
     f.end();
     this.#storeState();
     this.#finish();
@@ -165,9 +184,15 @@ class RegionEmitter implements Frame {
     return (this.#temporaries64[this.#temporary64++] ??= this.f.local('i64'));
   }
   interpret(): void {
-    const { pc, remaining } = this.#present;
-    this.f.get(this.#left).i32(remaining).op(i32.add).set(this.#left);
-    this.#leaveAt(pc, left.interpret);
+    this.#rewind(this.#present.pc, this.#present.remaining);
+    this.f.br(this.#slow);
+  }
+  interpretIf(): void {
+    this.#rewind(this.#present.pc, this.#present.remaining);
+    this.f.brIf(this.#slow);
+  }
+  get wanders(): boolean {
+    return this.#options.wanders(this.#present.pc);
   }
   get storesElsewhere(): boolean {
     return this.#present.last;
@@ -259,6 +284,11 @@ class RegionEmitter implements Frame {
     f.get(at).memory(i32.load, this.#options.jumpCache, 2).get(this.#pc).op(i32.eq);
   }
 
+  /** Says where to go on when leaving by `slow` or `budget`; without cost where that does not happen. */
+  #rewind(pc: number, rest: number): void {
+    this.f.i32(pc).set(this.#pc).i32(rest).set(this.#rest);
+  }
+
   #leaveAt(pc: number, why: number): void {
     this.f.i32(pc).set(this.#pc).i32(why).set(this.#why).br(this.#leave);
   }
@@ -347,10 +377,8 @@ class RegionEmitter implements Frame {
     const { f } = this;
     const count = steps.length;
     f.get(this.#left).i32(count).op(i32.sub).tee(this.#left).i32(0).op(i32.ltS);
-    f.if();
-    f.get(this.#left).i32(count).op(i32.add).set(this.#left);
-    this.#leaveAt(start, left.budget);
-    f.end();
+    this.#rewind(start, count);
+    f.brIf(this.#budget);
     steps.forEach((step, i) => this.#step(step, count - i, end.kind === 'loop' && i === count - 1));
     const last = steps[count - 1];
     switch (end.kind) {

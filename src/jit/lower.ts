@@ -23,7 +23,7 @@ export interface Value {
 
 /** The memory of one machine as translated code addresses it. All offsets are in the linear memory. */
 export interface MemoryPlan {
-  /** RAM windows in the order in which loads try them. */
+  /** RAM windows, main memory first. */
   readonly windows: readonly { readonly base: number; readonly bytes: number; readonly offset: number }[];
   /** One i32 for each 4 KiB page: what to add to a guest address to store there, or 0. */
   readonly storeMap: number;
@@ -44,6 +44,10 @@ export interface Frame {
   temporary64(): number;
   /** Leaves so that the interpreter executes the present instruction; code after it is not reached. */
   interpret(): void;
+  /** The same where the popped condition holds. */
+  interpretIf(): void;
+  /** The present instruction was found to access other things than main memory. */
+  readonly wanders: boolean;
   /** Whether the present instruction has nothing left to do after a store. */
   readonly storesElsewhere: boolean;
   /** Stores through the bus: to devices, code and watched pages. */
@@ -274,15 +278,25 @@ export class Lowering implements Semantics<Value> {
   }
 
   load(bytes: 1 | 2 | 4, signed: boolean, address: Value): Value {
-    const { f, memory } = this.#frame;
+    const { f, memory, wanders } = this.#frame;
     const opcode = loads[bytes][signed ? 1 : 0];
-    const a = this.#frame.temporary();
     const at = this.#frame.temporary();
-    const result = this.#frame.temporary();
+    const [main, ...others] = memory.windows;
     address.push();
+    if (!wanders) {
+      f.i32(main.base | 0)
+        .op(i32.sub)
+        .tee(at)
+        .i32(main.bytes - bytes)
+        .op(i32.gtU);
+      this.#frame.interpretIf();
+      return this.bind({ push: () => f.get(at).memory(opcode, main.offset) });
+    }
+    const a = this.#frame.temporary();
+    const result = this.#frame.temporary();
     f.set(a);
     const done = f.block();
-    for (const { base, bytes: size, offset } of memory.windows) {
+    for (const { base, bytes: size, offset } of [...others, main]) {
       f.get(a)
         .i32(base | 0)
         .op(i32.sub)
@@ -299,24 +313,22 @@ export class Lowering implements Semantics<Value> {
   }
 
   store(bytes: 1 | 2 | 4, address: Value, value: Value): void {
-    const { f, storesElsewhere } = this.#frame;
+    const { f, wanders, storesElsewhere } = this.#frame;
     const a = this.#frame.temporary();
     const delta = this.#frame.temporary();
     address.push();
     f.set(a);
     this.#pushUnlessPlain(a, delta, bytes);
-    f.if();
-    if (storesElsewhere) {
+    const elsewhere = wanders && storesElsewhere;
+    if (elsewhere) {
+      f.if();
       this.#frame.storeElsewhere(a, bytes, () => value.push());
       f.else();
-    } else {
-      this.#frame.interpret();
-      f.end();
-    }
+    } else this.#frame.interpretIf();
     f.get(a).get(delta).op(i32.add);
     value.push();
     f.memory(stores[bytes], 0);
-    if (storesElsewhere) f.end();
+    if (elsewhere) f.end();
   }
 
   amo(operation: Amo, address: Value, value: Value): Value {
@@ -325,9 +337,7 @@ export class Lowering implements Semantics<Value> {
     address.push();
     f.set(a);
     this.#pushUnlessPlain(a, delta, 4);
-    f.if();
-    this.#frame.interpret();
-    f.end();
+    this.#frame.interpretIf();
     f.get(a).get(delta).op(i32.add).tee(a).memory(i32.load, 0).set(old);
     value.push();
     f.set(operand);
@@ -342,9 +352,7 @@ export class Lowering implements Semantics<Value> {
     if (this.#frame.compressed || target.constant !== undefined) return;
     target.push();
     this.#f.i32(2).op(i32.and);
-    this.#f.if();
-    this.#frame.interpret();
-    this.#f.end();
+    this.#frame.interpretIf();
   }
   jump(target: Value): void {
     if (target.constant !== undefined) return; // the block's end knows it

@@ -21,6 +21,8 @@ import { Counts } from './profile.ts';
 const MAX_BLOCKS = 300;
 /** Arrivals that make a jump target part of a region that reaches it. */
 const WARM = 2;
+/** Slow accesses after which an instruction is taken to wander beyond main memory. */
+const WANDERS = 50;
 const SLOTS = 512;
 
 /** Runs a translation; see `emitDriver`. */
@@ -56,6 +58,8 @@ export class Translator {
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
   readonly #translations: (Translation | undefined)[] = [];
   readonly #builds = new Map<number, number>();
+  /** How often each instruction of translated code was left to the interpreter. */
+  readonly #slowAccesses = new Map<number, number>();
   /** Arrivals that an address needs before it is looked at again; without end where nothing can be translated. */
   readonly #patience = new Map<number, number>();
   readonly #memoryPlan: MemoryPlan;
@@ -100,7 +104,7 @@ export class Translator {
     hart.yielding = false;
     hart.arrived = arrived.nowhere;
     for (;;) {
-      const translation = hart.checked ? -1 : this.#counts.translation(hart.pc);
+      const translation = hart.checked || hart.careful ? -1 : this.#counts.translation(hart.pc);
       if (translation >= 0) {
         words[state.left >> 2] = hart.left;
         this.#running = hart;
@@ -108,7 +112,8 @@ export class Translator {
         hart.pc = words[state.pc >> 2];
         hart.left = words[state.left >> 2];
         if (hart.left <= 0 || hart.yielding) return;
-        if (reason === why.unknown) {
+        if (reason === why.interpret) this.#countSlow(hart.pc);
+        else if (reason === why.unknown) {
           if (this.#remember(hart.pc)) continue;
           hart.arrived = arrived.byJump;
         }
@@ -138,6 +143,16 @@ export class Translator {
     if (hart.left === left && !hart.yielding && invalidations === this.#invalidations) return accessed.done;
     hart.words[state.left >> 2] = hart.left - 1;
     return accessed.leave;
+  }
+
+  /** Counts an instruction left to the interpreter; one that is often is translated anew for more than main memory. */
+  #countSlow(pc: number): void {
+    const count = (this.#slowAccesses.get(pc) ?? 0) + 1;
+    this.#slowAccesses.set(pc, count);
+    if (count !== WANDERS) return;
+    for (const translation of this.#translations) {
+      if (translation?.ranges.some(({ from, to }) => from <= pc && pc < to)) this.#drop(translation);
+    }
   }
 
   /** Enters the translation at `pc`, if there is one, into the cache of computed jumps. */
@@ -178,6 +193,7 @@ export class Translator {
       jumpCache: this.#jumpCache.byteOffset,
       slot,
       compressed: this.#cache.isa.has('c'),
+      wanders: (pc) => (this.#slowAccesses.get(pc) ?? 0) >= WANDERS,
       olderLoops: this.#cache.isa.has('xpulpv2'),
     });
     const module = new WebAssembly.Module(bytes);
