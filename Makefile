@@ -3,7 +3,7 @@
 VITEST := npx vitest run --reporter=default --reporter=json --outputFile.json=build/test-results.json
 BENCHMARKS := $(wildcard bench/*.ts)
 
-.PHONY: all help install build firmware fixtures check lint demo test test-full bench clean
+.PHONY: all help install peers build firmware fixtures check lint demo test test-full bench clean
 
 all: build firmware fixtures
 
@@ -12,6 +12,9 @@ help: ## this list
 
 install: ## compiler, C library and npm packages, where missing
 	@scripts/install.sh
+
+peers: install ## QEMU and LLVM, which the long tests and benchmarks compare with, where apt has them
+	@scripts/install.sh --peers
 
 build: install ## the command line and library, into dist/
 	npm run --silent build
@@ -34,10 +37,10 @@ demo: build firmware ## MobileBERT on the emulated cluster, every layer checked
 test: lint check build firmware ## lint, types, builds and tests
 	$(VITEST)
 
-test-full: lint check build firmware ## as test, with the long tests
+test-full: peers lint check build firmware ## as test, with the long tests
 	OCTET_FULL=1 $(VITEST)
 
-bench: build firmware ## every benchmark in bench/
+bench: peers build firmware ## every benchmark in bench/
 	@set -e; for program in $(BENCHMARKS); do echo "== $$program"; npx tsx "$$program"; done
 
 clean: ## removes what was built, not what was installed

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -30,12 +39,14 @@ const command = (name: string, lines = ''): void =>
     },
   );
 
-const install = () => {
-  const { status, stderr } = spawnSync(join(machine, 'bin/sh'), ['scripts/install.sh'], {
+const run = (...args: readonly string[]) =>
+  spawnSync(join(machine, 'bin/sh'), ['scripts/install.sh', ...args], {
     cwd: machine,
     env: { PATH: join(machine, 'bin') },
     encoding: 'utf8',
   });
+const install = () => {
+  const { status, stderr } = run();
   return { status, stderr };
 };
 
@@ -111,6 +122,53 @@ describe('as root', () => {
     command('apt-get', 'exit 100');
     expect(install().status).toBe(100);
     expect(called('npm')).toBe(false);
+  });
+});
+
+describe('the peers of the long tests', () => {
+  beforeEach(() => {
+    node('20.20.2');
+    command('npm');
+    command('riscv64-unknown-elf-gcc');
+    command('apt-get', 'exit 0');
+    command(
+      'apt-cache',
+      'case "$2" in qemu*) echo "  Candidate: 1:7.2";; *) echo "  Candidate: (none)";; esac',
+    );
+  });
+
+  test('are not installed unless asked for', () => {
+    command('id', 'echo 0');
+    expect(install()).toEqual({ status: 0, stderr: '' });
+    expect(called('apt-get')).toBe(false);
+  });
+
+  test('are installed where apt has them, and named where it has not', () => {
+    command('id', 'echo 0');
+    const { status, stdout } = run('--peers');
+    expect(status).toBe(0);
+    expect(stdout).toContain('installing qemu-system-misc\ninstalling qemu-user\napt offers no llvm-22;');
+    expect(readFileSync(join(machine, 'apt-get.log'), 'utf8')).toMatch(
+      /^update .*\ninstall .* qemu-system-misc\ninstall .* qemu-user\n$/,
+    );
+  });
+
+  test('are optional: a failing apt and a user without rights are no error', () => {
+    command('id', 'echo 0');
+    command('apt-get', 'exit 100');
+    expect(run('--peers')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(
+        'qemu-user could not be installed; what compares with it is skipped',
+      ) as string,
+    });
+    plainUser();
+    expect(run('--peers')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(
+        'not installed, and this user may not: qemu-system-misc qemu-user',
+      ) as string,
+    });
   });
 });
 
