@@ -1,0 +1,24 @@
+/** Start-up: `octet run` of the smallest program, whole process, beside Node itself doing nothing. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { median, OCTET, timed } from './process.ts';
+
+const HELLO = fileURLToPath(new URL('../../firmware/build/hello.elf', import.meta.url));
+
+/** Median wall seconds. */
+export interface Hello {
+  readonly octet: number;
+  readonly node: number;
+}
+
+/** @throws Error when the program is not built or does not greet */
+export function measureHello(runs: number): Hello {
+  if (!existsSync(HELLO)) throw new Error(`${HELLO} is missing; run \`make firmware\` first`);
+  const pairs = Array.from({ length: runs }, () => {
+    const octet = timed([...OCTET, 'run', HELLO]);
+    if (!octet.stdout.includes('hello from hart 7 of 8'))
+      throw new Error(`hello.elf printed: ${octet.stdout}`);
+    return { octet: octet.wallSeconds, node: timed([process.execPath, '-e', '0']).wallSeconds };
+  });
+  return { octet: median(pairs.map((p) => p.octet)), node: median(pairs.map((p) => p.node)) };
+}
