@@ -65,7 +65,7 @@ export class Translator {
   readonly #memoryPlan: MemoryPlan;
   readonly #jumpCache: Int32Array;
   readonly #imports: Record<string, unknown>;
-  readonly #driver: Driver;
+  #driver: Driver | undefined;
   /** The hart whose translated code runs. */
   #running: Hart | undefined;
   /** Counts invalidations, so that translated code that stores to code notices. */
@@ -92,8 +92,6 @@ export class Translator {
       store: (address: number, bytes: number, value: number, pc: number, left: number) =>
         this.#store(address, bytes, value, pc, left),
     };
-    this.#driver = new WebAssembly.Instance(new WebAssembly.Module(emitDriver()), { octet: this.#imports })
-      .exports['run'] as Driver;
     bus.onCodeStore((address, bytes) => this.#invalidate(address, bytes));
     cache.onLoopEnd((pc) => this.#invalidate(pc, 2));
   }
@@ -108,7 +106,7 @@ export class Translator {
       if (translation >= 0) {
         words[state.left >> 2] = hart.left;
         this.#running = hart;
-        const reason = this.#driver(hart.state, translation);
+        const reason = this.#driver!(hart.state, translation);
         hart.pc = words[state.pc >> 2];
         hart.left = words[state.left >> 2];
         if (hart.left <= 0 || hart.yielding) return;
@@ -187,6 +185,7 @@ export class Translator {
       this.#patience.set(root, needed);
       return;
     }
+    this.#driver ??= this.#instantiate(emitDriver()) as Driver;
     const slot = this.#freeSlot();
     const { bytes, ways } = emitRegion(region, {
       memory: this.#memoryPlan,
@@ -196,8 +195,7 @@ export class Translator {
       wanders: (pc) => (this.#slowAccesses.get(pc) ?? 0) >= WANDERS,
       olderLoops: this.#cache.isa.has('xpulpv2'),
     });
-    const module = new WebAssembly.Module(bytes);
-    this.#table.set(slot, new WebAssembly.Instance(module, { octet: this.#imports }).exports['run']);
+    this.#table.set(slot, this.#instantiate(bytes));
     const ranges = region.blocks.map(({ start: from, steps }) => {
       const last = steps[steps.length - 1];
       return { from, to: last.pc + last.decoded.bytes };
@@ -211,6 +209,11 @@ export class Translator {
     statistics.instructions += region.blocks.reduce((sum, b) => sum + b.steps.length, 0);
     statistics.bytes += bytes.length;
     statistics.milliseconds += performance.now() - start;
+  }
+
+  /** The function that a module of ours exports. */
+  #instantiate(bytes: Uint8Array): unknown {
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { octet: this.#imports }).exports['run'];
   }
 
   /** Makes `translation` the one that begins at `pc`; one that has lost all its ways in is dropped. */

@@ -30,7 +30,7 @@ export const NO_HART = -1;
  */
 export class Bus {
   readonly memory: Memory;
-  readonly loadMap = new Int32Array(PAGES);
+  readonly loadMap: Int32Array;
   /** In linear memory, where translated code reads it. */
   readonly storeMap: Int32Array;
   readonly mappings: Mapping[] = [];
@@ -40,6 +40,7 @@ export class Bus {
 
   constructor(memory: Memory) {
     this.memory = memory;
+    this.loadMap = new Int32Array(memory.wasm.buffer, memory.reserve(4 * PAGES), PAGES);
     this.storeMap = new Int32Array(memory.wasm.buffer, memory.reserve(4 * PAGES), PAGES);
     for (const window of memory.windows) this.#openWindow(window);
   }

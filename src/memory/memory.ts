@@ -30,7 +30,7 @@ export class Memory {
   readonly #scratchBytes: number;
   #scratchUsed = 0;
 
-  constructor(regions: readonly RamRegion[], scratchBytes = 8 << 20) {
+  constructor(regions: readonly RamRegion[], scratchBytes = 16 << 20) {
     let offset = scratchBytes;
     this.windows = regions.map((region) => {
       const window = { ...region, offset };

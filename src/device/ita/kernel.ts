@@ -44,7 +44,8 @@ export class Kernel {
   /** int32 [64] each: biases by column and by row, and zeros for the direction not in use. */
   readonly #bias: number;
   readonly #zeros: number;
-  readonly #run: TileFunctions;
+  readonly #softmaxShift: SoftmaxShift;
+  #functions: TileFunctions | undefined;
   /** The constants the activation table was built for; NaN when none. */
   #tabulated = [NaN, NaN, NaN, NaN, NaN, NaN];
 
@@ -55,10 +56,16 @@ export class Kernel {
     this.#at = at as Record<keyof Buffers, number>;
     this.#bias = memory.reserve(4 * BIASES);
     this.#zeros = memory.reserve(4 * BIASES);
-    const pages = memory.wasm.buffer.byteLength / 65536;
-    const module = new WebAssembly.Module(emitKernel(this.#at, softmaxShift, pages));
-    const instance = new WebAssembly.Instance(module, { octet: { memory: memory.wasm } });
-    this.#run = instance.exports as TileFunctions;
+    this.#softmaxShift = softmaxShift;
+  }
+
+  /** The functions, compiled when the first job runs: programs without jobs start faster. */
+  get #run(): TileFunctions {
+    if (this.#functions) return this.#functions;
+    const { wasm } = this.#memory;
+    const code = emitKernel(this.#at, this.#softmaxShift, wasm.buffer.byteLength / 65536);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { octet: { memory: wasm } });
+    return (this.#functions = instance.exports as TileFunctions);
   }
 
   /** Reads the signed input tile. */
