@@ -55,10 +55,11 @@ const measureAll = (workloads: readonly Workload[]): Measurement[] =>
 let figures: Figures;
 try {
   const [loadBefore] = loadavg();
+  progress('start-up');
+  const hello = measureHello(effort.hello);
   const integer = measureAll(integerWorkloads);
   const other = measureAll(otherWorkloads);
   const mobilebert = chosen('mobilebert') ? measureMobileBert({ ...effort, progress }) : null;
-  progress('start-up');
   figures = {
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
@@ -68,7 +69,7 @@ try {
     integer,
     other,
     mobilebert,
-    hello: measureHello(effort.hello),
+    hello,
   };
 } finally {
   bar.done();

@@ -5,10 +5,12 @@ import { median, OCTET, timed } from './process.ts';
 
 const HELLO = fileURLToPath(new URL('../../firmware/build/hello.elf', import.meta.url));
 
-/** Median wall seconds. */
+/** Median seconds. */
 export interface Hello {
   readonly octet: number;
   readonly node: number;
+  /** Processor time over all threads. */
+  readonly cpu: { readonly octet: number; readonly node: number };
 }
 
 /** @throws Error when the program is not built or does not greet */
@@ -18,7 +20,12 @@ export function measureHello(runs: number): Hello {
     const octet = timed([...OCTET, 'run', HELLO]);
     if (!octet.stdout.includes('hello from hart 7 of 8'))
       throw new Error(`hello.elf printed: ${octet.stdout}`);
-    return { octet: octet.wallSeconds, node: timed([process.execPath, '-e', '0']).wallSeconds };
+    return { octet, node: timed([process.execPath, '-e', '0']) };
   });
-  return { octet: median(pairs.map((p) => p.octet)), node: median(pairs.map((p) => p.node)) };
+  const middle = (of: (pair: (typeof pairs)[number]) => number): number => median(pairs.map(of));
+  return {
+    octet: middle((p) => p.octet.wallSeconds),
+    node: middle((p) => p.node.wallSeconds),
+    cpu: { octet: middle((p) => p.octet.cpuSeconds), node: middle((p) => p.node.cpuSeconds) },
+  };
 }

@@ -12,6 +12,8 @@ import { Stopwatch } from './stopwatch.ts';
 export interface Inferences {
   /** Wall seconds of each inference, from building the machine to the result read; the first one is cold. */
   readonly seconds: readonly number[];
+  /** Processor seconds of each, over all threads. */
+  readonly cpuSeconds: readonly number[];
   /** Resident bytes of the process after each. */
   readonly residentBytes: readonly number[];
   /** The most it ever was, after the first and after the last. */
@@ -19,6 +21,8 @@ export interface Inferences {
   /** Of all guest memory after each inference: equal hashes are equal results. */
   readonly memoryHashes: readonly string[];
   readonly instructions: number;
+  /** Multiply-accumulates of the accelerator in one inference. */
+  readonly macs: number;
   /** Of one more inference with every device timed, which costs some time itself. */
   readonly parts: Parts;
 }
@@ -45,16 +49,22 @@ async function main(projectDirectory: string, runs: number): Promise<Inferences>
   const inputs = octet.tokenInputs(octet.defaultTokens(octet.MOBILEBERT));
   const config = octet.presets['octa'];
   const seconds: number[] = [];
+  const cpuSeconds: number[] = [];
   const residentBytes: number[] = [];
   const memoryHashes: string[] = [];
   const peak: number[] = [];
   let instructions = 0;
+  let macs = 0;
   for (let i = 0; i < runs; i++) {
     const start = performance.now();
+    const before = process.cpuUsage();
     const execution = octet.execute(program, plan, config, inputs);
     execution.read(plan.outputs[0]);
     seconds.push((performance.now() - start) / 1000);
+    const { user, system } = process.cpuUsage(before);
+    cpuSeconds.push((user + system) / 1e6);
     instructions = execution.statistics.instructions;
+    macs = execution.statistics.ita.macs;
     memoryHashes.push(execution.machine.memoryHash());
     residentBytes.push(process.memoryUsage.rss());
     peak.push(process.resourceUsage().maxRSS * 1024);
@@ -80,10 +90,12 @@ async function main(projectDirectory: string, runs: number): Promise<Inferences>
   };
   return {
     seconds,
+    cpuSeconds,
     residentBytes,
     peakBytes: [peak[0], peak[peak.length - 1]],
     memoryHashes,
     instructions,
+    macs,
     parts,
   };
 }

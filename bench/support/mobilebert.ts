@@ -15,8 +15,8 @@ export interface MobileBert {
     /** `octet infer`, whole process, with network and ELF file already built. Median. */
     readonly commandLine: number;
   };
-  /** Processor seconds of the command, median. */
-  readonly commandLineCpu: number;
+  /** Processor seconds over all threads, median. */
+  readonly cpuSeconds: { readonly warm: number; readonly commandLine: number };
   readonly inferences: Inferences;
   /** Peak memory of the process after all inferences over that after the first. */
   readonly memoryRatio: number;
@@ -78,7 +78,7 @@ export function measureMobileBert(options: MobileBertOptions): MobileBert {
   return {
     layers,
     seconds: { warm: median(inferences.seconds.slice(1)), first: inferences.seconds[0], commandLine },
-    commandLineCpu: middle((c) => c.cpuSeconds),
+    cpuSeconds: { warm: median(inferences.cpuSeconds.slice(1)), commandLine: middle((c) => c.cpuSeconds) },
     inferences,
     memoryRatio: inferences.peakBytes[1] / inferences.peakBytes[0],
     command: { build, run, node: commandLine - build - run },

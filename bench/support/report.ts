@@ -118,7 +118,7 @@ export function mobilebertText({
   command,
   inferences,
   memoryRatio,
-  commandLineCpu,
+  cpuSeconds,
 }: MobileBert): string {
   const { parts } = inferences;
   const named: Readonly<Record<string, string>> = { ita: 'ITA', dma: 'DMA' };
@@ -133,14 +133,13 @@ export function mobilebertText({
     `${layers} layers, S=128, every inference equal to the integer reference:`,
     '',
     table([
-      ['', 'seconds'],
-      ['warm, in one process', seconds.warm.toFixed(3)],
-      ['first in the process', seconds.first.toFixed(3)],
-      ['`octet infer`, whole process', seconds.commandLine.toFixed(3)],
-      ['– of this preparing: network, plan, ELF file', command.build.toFixed(3)],
-      ['– of this the run', command.run.toFixed(3)],
-      ["– of this Node's start and the report", command.node.toFixed(3)],
-      ['`octet infer`, processor time', commandLineCpu.toFixed(3)],
+      ['seconds', 'wall', 'processor'],
+      ['warm, in one process', seconds.warm.toFixed(3), cpuSeconds.warm.toFixed(3)],
+      ['first in the process', seconds.first.toFixed(3), inferences.cpuSeconds[0].toFixed(3)],
+      ['`octet infer`, whole process', seconds.commandLine.toFixed(3), cpuSeconds.commandLine.toFixed(3)],
+      ['– of this preparing: network, plan, ELF file', command.build.toFixed(3), ''],
+      ['– of this the run', command.run.toFixed(3), ''],
+      ["– of this Node's start and the report", command.node.toFixed(3), ''],
     ]),
     '',
     'Where one warm inference spends its time (with devices timed):',
@@ -155,13 +154,20 @@ export function mobilebertText({
       row('all', parts.whole),
     ]),
     '',
+    `The harts retire ${(inferences.instructions / 1e6).toFixed(1)} million instructions; the ITA makes ` +
+      `${(inferences.macs / 1e9).toFixed(2)} × 10⁹ multiply-accumulates, ` +
+      `${(inferences.macs / 1e6 / (parts.devices['ita'] ?? Infinity)).toFixed(1)} GMAC/s.`,
+    '',
     `Memory after ${inferences.seconds.length} inferences in one process: peak ${mebibytes(inferences.peakBytes[1])}, ` +
       `${memoryRatio.toFixed(2)} × that after the first (${mebibytes(inferences.peakBytes[0])}).`,
   ].join('\n');
 }
 
-export const helloText = ({ octet, node }: Hello): string =>
-  `\`octet run\` of hello world: ${(octet * 1000).toFixed(0)} ms; \`node -e 0\`: ${(node * 1000).toFixed(0)} ms.`;
+const milliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(0)} ms`;
+
+export const helloText = ({ octet, node, cpu }: Hello): string =>
+  `\`octet run\` of hello world: ${milliseconds(octet)} wall, ${milliseconds(cpu.octet)} processor; ` +
+  `\`node -e 0\`: ${milliseconds(node)}, ${milliseconds(cpu.node)}.`;
 
 /** The whole report. */
 export function report(figures: Figures): string {
