@@ -1,7 +1,7 @@
 /** One hart: architectural state, traps and the slow paths of the engines (RISC-V manuals, volumes I and II). */
 import type { Clock } from '../device/clock.ts';
 import { STALL } from '../device/device.ts';
-import { BusError, hex } from '../errors.ts';
+import { BusError, hex, MachineError } from '../errors.ts';
 import type { DmaOperation, SystemEvent } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
@@ -15,6 +15,7 @@ import { type Objection, Protection } from './protection.ts';
 import { Reservation } from './reservation.ts';
 import {
   cause,
+  causeName,
   type Fault,
   interruptToTake,
   returnFromTrap,
@@ -24,8 +25,11 @@ import {
   UnhandledTrap,
 } from './trap.ts';
 
+/** Traps without a retired instruction between them after which no instruction will ever retire. */
+const ENDLESS_TRAPS = 1000;
+
 /** A map for `loadMap` or `storeMap` that sends every access through the hart, which then checks it. */
-const EVERY_ACCESS = new Int32Array(1 << 20);
+let everyAccess: Int32Array | undefined;
 
 /** What a hart needs of the machine around it. */
 export interface HartContext {
@@ -99,6 +103,9 @@ export class Hart implements TrapState {
   #end = 0;
   /** Cycles that retired nothing: taken traps. */
   #unretired = 0;
+  /** Traps taken in a row without an instruction retired between them, and how many had retired then. */
+  #traps = 0;
+  #retiredAtTrap = -1;
   readonly #reservation: Reservation;
   #access: Fault['access'];
 
@@ -213,11 +220,15 @@ export class Hart implements TrapState {
     }
   }
 
-  /** Sets interrupt lines; a pending enabled interrupt ends `wfi` whether or not interrupts are taken. */
+  /**
+   * Sets interrupt lines. A pending enabled interrupt ends `wfi` whether or not interrupts are taken; a stalled load
+   * gives way only to one that is taken, and is repeated after the handler.
+   */
   setPending(mask: number, level: boolean): void {
     this.mip = level ? this.mip | mask : this.mip & ~mask;
     this.yielding = true;
-    if (this.mip & this.mie && !this.stalled) this.wake(this.#context.clock.now);
+    const wakes = this.stalled ? interruptToTake(this) !== undefined : (this.mip & this.mie) !== 0;
+    if (wakes) this.wake(this.#context.clock.now);
   }
 
   // Slow paths of the engines. pc and left are stored before each of them is called.
@@ -342,8 +353,8 @@ export class Hart implements TrapState {
     if (checked === this.#protected) return;
     this.#protected = checked;
     const { loadMap, storeMap } = this.#context.bus;
-    this.loadMap = checked & access.load ? EVERY_ACCESS : loadMap;
-    this.storeMap = checked & access.store ? EVERY_ACCESS : storeMap;
+    this.loadMap = checked & access.load ? (everyAccess ??= new Int32Array(1 << 20)) : loadMap;
+    this.storeMap = checked & access.store ? (everyAccess ??= new Int32Array(1 << 20)) : storeMap;
     this.checked = (checked & (access.load | access.store)) !== 0;
     this.careful = (checked & access.fetch) !== 0;
   }
@@ -445,5 +456,13 @@ export class Hart implements TrapState {
     takeTrap(this);
     this.left--;
     this.#unretired++;
+    this.#traps = this.retired === this.#retiredAtTrap ? this.#traps + 1 : 1;
+    this.#retiredAtTrap = this.retired;
+    if (this.#traps > ENDLESS_TRAPS) {
+      throw new MachineError(
+        `hart ${this.index} traps for ever: the trap handler at ${hex(this.pc)} (mtvec) itself ends in ` +
+          `${causeName(this.mcause)} at ${hex(this.mepc)} without retiring an instruction`,
+      );
+    }
   }
 }

@@ -115,6 +115,13 @@ describe('an exception', () => {
   });
 });
 
+test('a handler that itself traps for ever ends the run instead of hanging it', () => {
+  const machine = guest([['ecall']]); // the handler is memory of zeros: illegal instructions
+  expect(() => machine.run()).toThrow(
+    /^hart 0 traps for ever: the trap handler at 0x80002000 \(mtvec\) itself ends in illegal instruction/,
+  );
+});
+
 describe('user mode', () => {
   test('calls the environment with cause 8 and comes from MPP 0', () => {
     const hart = inUser([['ecall']]);
