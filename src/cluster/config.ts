@@ -43,7 +43,7 @@ export interface MachineConfig {
 
 const ISA = 'rv32imac_zicntr_zicsr_zifencei';
 /** Of the harts that compute; the one that moves data has Xdma instead of what collides with it. */
-const COMPUTE_ISA = ISA;
+const COMPUTE_ISA = `${ISA}_xcvalu_xcvbi_xcvbitmanip_xcvelw_xcvhwlp_xcvmac_xcvmem_xcvsimd`;
 const dma: DmaConfig = { startCycles: 16, busBytes: 64, queueDepth: 8 };
 
 const octa: MachineConfig = {

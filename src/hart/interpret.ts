@@ -198,7 +198,6 @@ class JavaScript implements Semantics<string> {
   readonly #profiled: boolean;
   #names = 0;
   #yields = false;
-  #setsLoop = false;
   /** The line that ends the slow path of a store: it asks whether to yield, unless the instruction has more to do. */
   #stored: number | undefined;
 
@@ -213,9 +212,7 @@ class JavaScript implements Semantics<string> {
     const last = this.lines.length - 1;
     const lines = this.lines.map((line, i) => (i === this.#stored ? `${i === last ? YIELD : ''} }` : line));
     const leave = this.#yields || (this.#stored !== undefined && this.#stored < last);
-    // A loop may end with the very instruction that sets it up, which was decoded before anybody knew.
-    const end = this.#setsLoop ? `pc = hart.loops.next(pc, ${NEXT}); left--; continue;` : 'break;';
-    return `${lines.join('\n')}\n${leave ? YIELD : ''}\n${end}`;
+    return `${lines.join('\n')}\n${leave ? YIELD : ''}\nbreak;`;
   }
 
   x(name: RegisterField): string {
@@ -334,7 +331,6 @@ class JavaScript implements Semantics<string> {
   }
 
   setLoop(name: LoopRegister, value: string): void {
-    this.#setsLoop = true;
     this.lines.push(`hart.loops.set(${this.field('loop')}, '${name}', ${value}, pc);`);
   }
 

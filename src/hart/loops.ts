@@ -41,6 +41,8 @@ export class HardwareLoops {
   readonly #misaligned: (number | undefined)[] = Array.from({ length: 6 });
   /** Bodies already found to keep the rules: start + 2^32 × length. */
   readonly #sound = [new Set<number>(), new Set<number>()];
+  /** For each loop, the address of the instruction that last set its end. */
+  readonly #endSetBy: (number | undefined)[] = [undefined, undefined];
   /** Some active loop breaks a rule. */
   #suspect = false;
 
@@ -54,6 +56,7 @@ export class HardwareLoops {
     this.registers.fill(0);
     for (const loop of [0, 1]) this.registers[3 * loop + INDEX.last] = this.#context.older ? 0 : -4;
     this.#misaligned.fill(undefined);
+    this.#endSetBy.fill(undefined);
     this.#suspect = false;
     for (const sound of this.#sound) sound.clear();
   }
@@ -66,7 +69,10 @@ export class HardwareLoops {
   /** Sets a loop register by the instruction at `pc`. */
   set(loop: number, register: LoopRegister, value: number, pc: number): void {
     this.registers[3 * loop + INDEX[register]] = value;
-    if (register === 'last') this.#context.watchEnd(value);
+    if (register === 'last') {
+      this.#endSetBy[loop] = pc;
+      this.#context.watchEnd(value);
+    }
     if (this.#context.older) return;
     this.#misaligned[3 * loop + INDEX[register]] = pc & 3 ? pc : undefined;
     this.#suspect = [0, 1].some((l) => this.get(l, 'count') !== 0 && this.#brokenRule(l) !== undefined);
@@ -84,6 +90,7 @@ export class HardwareLoops {
     const { registers: r } = this;
     for (let at = 0; at < 6; at += 3) {
       if (r[at + 1] !== pc || r[at + 2] === 0) continue;
+      if (this.#endSetBy[at === 0 ? 0 : 1] === pc) continue; // an end counts from the next instruction on
       if (!this.#context.older) {
         r[at + 2] -= 1;
         return r[at + 2] === 0 ? following : r[at];
@@ -98,7 +105,7 @@ export class HardwareLoops {
   #report(pc: number): void {
     for (const loop of [0, 1]) {
       const [start, last] = [this.get(loop, 'start'), this.get(loop, 'last')];
-      const inside = pc >>> 0 >= start >>> 0 && (pc >>> 0 <= last >>> 0 || pc === start);
+      const inside = pc === start || (pc > start && pc <= last);
       if (this.get(loop, 'count') === 0 || !inside) continue;
       const broken = this.#brokenRule(loop);
       if (broken === undefined) continue;

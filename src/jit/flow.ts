@@ -140,7 +140,10 @@ export function effectsOf(decoded: Decoded, pc: number, compressed: boolean): Ef
   const value = (name: LoopRegister): Known => loops.find(([register]) => register === name)?.[1];
   const [start, last] = [value('start'), value('last')];
   const complete =
-    start !== undefined && last !== undefined && loops.some(([register]) => register === 'count');
+    start !== undefined &&
+    last !== undefined &&
+    last !== pc && // an end counts from the next instruction on only
+    loops.some(([register]) => register === 'count');
   return complete
     ? { flow: analysis.flow, reads, writes, links, loop: { loop: decoded.operands['loop'], start, last } }
     : { flow: { kind: 'interpret' }, reads, writes, links };

@@ -167,7 +167,7 @@ describe('from random states every engine reaches the state that the definition 
   );
 });
 
-describe('at the end of a hardware loop every engine goes back until the count is used up', () => {
+describe('at the end of a hardware loop every engine goes back until the count is used up,', () => {
   const core = extensions.filter((x) => x.name.startsWith('xcv'));
   const isa = parseIsa(`${BASE}_${core.map((x) => x.name).join('_')}`);
   const NOP = 0x0000_0013;
@@ -198,7 +198,7 @@ describe('at the end of a hardware loop every engine goes back until the count i
     expect(bench.compared).toBeGreaterThan(0);
   });
 
-  test('even where that is the instruction that sets the loop up', () => {
+  test('from the instruction on that follows the one that sets the end', () => {
     const setUp = encode(
       isa.insns.find((i) => i.name === 'cv.setupi')!,
       { loop: 1, count: 5, offset: 4 },

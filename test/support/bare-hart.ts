@@ -27,7 +27,7 @@ export interface BareHart {
   readonly bus: Bus;
   /** Writes instruction words from `address` on. */
   readonly place: (address: number, words: readonly number[]) => void;
-  /** Runs up to `count` instructions from `pc` and returns how many retired; stops after a trap. */
+  /** Runs `count` cycles from `pc` and returns how many instructions retired: a trap takes a cycle. Stops at TRAP_VECTOR. */
   readonly run: (pc: number, count: number) => number;
 }
 
@@ -60,9 +60,7 @@ export function bareHart(isaText: string): BareHart {
     run(pc, count) {
       hart.pc = pc | 0;
       const before = hart.instret;
-      while (hart.instret - before < count && hart.pc >>> 0 !== TRAP_VECTOR) {
-        hart.run(hart.cycle + 1);
-      }
+      for (let i = 0; i < count && hart.pc >>> 0 !== TRAP_VECTOR; i++) hart.run(hart.cycle + 1);
       return hart.instret - before;
     },
   };

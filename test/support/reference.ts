@@ -142,12 +142,18 @@ export function step(state: ReferenceState, decoder: Decoder, word: number): voi
   if (!decoded) throw new Exception(2, BigInt(word >>> 0));
   const evaluation = new Evaluation(state, decoded, decoder.isa.has('c'), word);
   decoded.insn.semantics(evaluation);
-  state.pc = evaluation.target ?? nextInLoop(state, evaluation.nextPc(), decoder.isa.has('xpulpv2'));
+  state.pc = evaluation.target ?? nextInLoop(state, evaluation, decoder.isa.has('xpulpv2'));
 }
 
-/** CV32E40P: after the last instruction of a body the count falls, and the body repeats until the count is zero. */
-function nextInLoop({ pc, loops }: ReferenceState, following: bigint, older: boolean): bigint {
-  const at = [0, 3].find((base) => loops[base + 1] === pc && loops[base + 2] !== 0n);
+/**
+ * CV32E40P: after the last instruction of a body the count falls, and the body repeats until the count is zero. An end
+ * counts from the instruction on that follows the one that sets it.
+ */
+function nextInLoop({ pc, loops }: ReferenceState, evaluation: Evaluation, older: boolean): bigint {
+  const following = evaluation.nextPc();
+  const at = [0, 3].find(
+    (base) => loops[base + 1] === pc && loops[base + 2] !== 0n && base !== evaluation.endSet,
+  );
   if (at === undefined) return following;
   if (older) throw new NoOpinion();
   loops[at + 2] -= 1n;
@@ -160,6 +166,8 @@ const READ_ONLY_CSR = 0xf14; // mhartid of hart 0
 
 class Evaluation implements Semantics<bigint> {
   target: bigint | undefined;
+  /** Where the registers of the loop begin whose end this instruction sets. */
+  endSet: number | undefined;
   readonly #state: ReferenceState;
   readonly #decoded: Decoded;
   readonly #compressed: boolean;
@@ -296,7 +304,9 @@ class Evaluation implements Semantics<bigint> {
   setLoop(register: LoopRegister, value: bigint): void {
     this.#written = true;
     const index = { start: 0, last: 1, count: 2 }[register];
-    this.#state.loops[3 * this.#operand('loop') + index] = u(value);
+    const base = 3 * this.#operand('loop');
+    this.#state.loops[base + index] = u(value);
+    if (register === 'last') this.endSet = base;
   }
 
   #operand(name: string): number {
