@@ -1,7 +1,9 @@
 /** The octet command: one subcommand per file; errors become a sentence and the exit status of design §6. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { MachineError, UsageError } from '../errors.ts';
+import { packageRoot } from '../root.ts';
 import { addDeploy } from './deploy.ts';
 import { addDisasm } from './disasm.ts';
 import { addInfer } from './infer.ts';
@@ -14,9 +16,10 @@ const WRONG_INPUT = 2;
 const MACHINE_ERROR = 3;
 
 function createProgram(): Command {
-  const { version, description } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as { version: string; description: string };
+  const { version, description } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+    description: string;
+  };
   const program = new Command('octet')
     .description(`${description}.`)
     .version(version)

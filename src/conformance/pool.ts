@@ -1,6 +1,6 @@
 /** Runs tests in parallel, one worker process per job; each worker is sent the next test when it has finished one. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { moduleFile } from '../root.ts';
 import { runTest, type TestOptions, type TestResult } from './test-run.ts';
 
 export interface PoolOptions extends TestOptions {
@@ -40,12 +40,8 @@ export async function runTests(files: readonly string[], options: PoolOptions): 
   return results;
 }
 
-/** The worker's module has this module's extension: `.ts` in the sources, `.js` in the build. */
-function startWorker(options: TestOptions): ChildProcess {
-  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  const module = fileURLToPath(new URL(`./worker${extension}`, import.meta.url));
-  return fork(module, [JSON.stringify(options)]);
-}
+const startWorker = (options: TestOptions): ChildProcess =>
+  fork(moduleFile('conformance/worker'), [JSON.stringify(options)]);
 
 const ask = (worker: ChildProcess, file: string): Promise<TestResult> =>
   new Promise((resolve, reject) => {

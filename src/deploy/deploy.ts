@@ -1,8 +1,8 @@
 /** The deployment flow from an integer network to a C project: fuse, assign engines, tile, allocate, emit. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { DeployError, InputError, UsageError } from '../errors.ts';
+import { packageRoot } from '../root.ts';
 import { allocate, type Keep } from './allocate/allocate.ts';
 import { emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
@@ -84,7 +84,7 @@ function l1Budget(tcdmBytes: number, wanted: number | undefined): number {
 }
 
 /** The repository's firmware directory: runtime, kernels, headers, linker script. */
-const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'firmware');
+const FIRMWARE = join(packageRoot, 'firmware');
 const COPIED = ['include', 'runtime', 'kernels', 'link.ld', 'flags.mk'];
 
 /** Writes a deployment to `dir`, with a copy of the firmware's own files, so that it builds on its own. */

@@ -2,11 +2,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { moduleFile, packageRoot } from '../../root.ts';
 
-const HERE = dirname(fileURLToPath(import.meta.url));
 /** What built things depend on besides their options: this program's deployment code and the firmware's sources. */
-const SOURCES = [join(HERE, '..'), join(HERE, '..', '..', '..', 'firmware')];
+const SOURCES = [dirname(moduleFile('deploy/deploy')), join(packageRoot, 'firmware')];
 
 function* filesBelow(dir: string): Generator<string> {
   for (const name of readdirSync(dir).sort()) {
