@@ -370,7 +370,7 @@ export interface JumpCounts {
 }
 
 /** Arrivals between two offers of an address to the translator. */
-export const HOT = 64;
+export const HOT = 256;
 
 /** Counts an arrival by jump, and returns where there is a translation or may be one. */
 const COUNT = `

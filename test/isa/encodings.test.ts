@@ -35,6 +35,13 @@ describe('the encoding space', () => {
     const all = standard.flatMap((x) => [...x.insns, ...x.expansions]);
     expect(findOverlap(all)?.map((f) => f.name)).toBeUndefined();
   });
+  test.each(['xcv', 'xpulpv2', 'xdma'])(
+    'holds no word that the family %s and the standard forms share',
+    (family) => {
+      const chosen = extensions.filter((x) => !x.name.startsWith('x') || x.name.startsWith(family));
+      expect(collisionOf(chosen)).toBeUndefined();
+    },
+  );
   test('would report two forms that collide', () => {
     const a = insn('a', '0000000 rs2 rs1 000 rd 0001011', '', 'alu', () => undefined);
     const b = insn('b', '0000000 00001 rs1 000 rd 0001011', '', 'alu', () => undefined);
