@@ -118,8 +118,8 @@ const edge = (from: number, to: number): string => `${from}>${to}`;
 export function structure(region: Region): Structure {
   const { blocks } = region;
   const index = new Map(blocks.map((b, i) => [b.start, i + 1]));
+  const inside = (pcs: readonly number[]): number[] => pcs.flatMap((pc) => index.get(pc) ?? []);
   const targets = blocks.map(({ end }): number[] => {
-    const inside = (pcs: readonly number[]): number[] => pcs.flatMap((pc) => index.get(pc) ?? []);
     if (end.kind === 'goto') return inside([end.target]);
     if (end.kind === 'branch') return inside([end.taken, end.following]);
     // Both loops may end here: each way is written twice, and so joins.
