@@ -27,8 +27,14 @@ function stateOf(machine: Machine): object {
   };
 }
 
-function randomMachine(seed: number, engine: EngineChoice, overrides: MachineOverrides): { machine: Machine; end: number } {
-  const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), { engine });
+function randomMachine(
+  seed: number,
+  engine: EngineChoice,
+  overrides: MachineOverrides,
+): { machine: Machine; end: number } {
+  const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), {
+    engine,
+  });
   const { code, end } = randomProgram(seed);
   machine.bus.poke(CODE, code);
   for (const hart of machine.cluster.harts) {
@@ -40,7 +46,9 @@ function randomMachine(seed: number, engine: EngineChoice, overrides: MachineOve
 
 /** Runs one program on both engines, stopping at each of the budgets, and compares everything each time. */
 function agree(seed: number, budgets: readonly number[], overrides: MachineOverrides = {}): Machine {
-  const [a, b] = (['interpret', 'translate'] as const).map((engine) => randomMachine(seed, engine, overrides).machine);
+  const [a, b] = (['interpret', 'translate'] as const).map(
+    (engine) => randomMachine(seed, engine, overrides).machine,
+  );
   for (const [i, budget] of budgets.entries()) {
     a.run(budget);
     b.run(budget);

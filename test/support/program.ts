@@ -12,7 +12,14 @@ export function randomFrom(seed: number): (bound: number) => number {
   };
 }
 
-type Item = Line | { readonly label: string } | { readonly jump: 'jal' | 'bne' | 'blt' | 'bgeu' | 'beq'; readonly to: string; readonly operands: Record<string, number> };
+type Item =
+  | Line
+  | { readonly label: string }
+  | {
+      readonly jump: 'jal' | 'bne' | 'blt' | 'bgeu' | 'beq';
+      readonly to: string;
+      readonly operands: Record<string, number>;
+    };
 
 const isLine = (item: Item): item is Line => Array.isArray(item);
 
@@ -47,11 +54,17 @@ function plainInsns(names: readonly string[]): Insn[] {
   return extensions
     .filter((x) => names.includes(x.name))
     .flatMap((x) => x.insns)
-    .filter((i) => ['alu', 'mul', 'mulh', 'div'].includes(i.timing) && i.pattern.fields.some((f) => f.name === 'rd'));
+    .filter(
+      (i) =>
+        ['alu', 'mul', 'mulh', 'div'].includes(i.timing) && i.pattern.fields.some((f) => f.name === 'rd'),
+    );
 }
 
 /** A program of nested loops and calls of depth up to three that ends in a jump to itself. */
-export function randomProgram(seed: number, names: readonly string[] = ['i', 'm', 'a']): { code: Uint8Array; end: number } {
+export function randomProgram(
+  seed: number,
+  names: readonly string[] = ['i', 'm', 'a'],
+): { code: Uint8Array; end: number } {
   const random = randomFrom(seed);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
   const plain = plainInsns(names);
@@ -83,7 +96,10 @@ export function randomProgram(seed: number, names: readonly string[] = ['i', 'm'
     else if (kind < 6) items.push([pick(['sw', 'sh', 'sb']), { rs2: rd, rs1: MASKED, imm }]);
     else {
       items.push(['andi', { rd: MASKED, rs1: MASKED, imm: -4 }]);
-      items.push([pick(['amoadd.w', 'amoswap.w', 'amomaxu.w']), { rd, rs1: MASKED, rs2: pick(DATA_REGISTERS) }]);
+      items.push([
+        pick(['amoadd.w', 'amoswap.w', 'amomaxu.w']),
+        { rd, rs1: MASKED, rs2: pick(DATA_REGISTERS) },
+      ]);
     }
   };
   const straight = (): void => {
@@ -91,7 +107,11 @@ export function randomProgram(seed: number, names: readonly string[] = ['i', 'm'
   };
   const skip = (): void => {
     const to = label();
-    items.push({ jump: pick(['bne', 'blt', 'bgeu', 'beq']), to, operands: { rs1: pick(DATA_REGISTERS), rs2: pick(DATA_REGISTERS) } });
+    items.push({
+      jump: pick(['bne', 'blt', 'bgeu', 'beq']),
+      to,
+      operands: { rs1: pick(DATA_REGISTERS), rs2: pick(DATA_REGISTERS) },
+    });
     straight();
     items.push({ label: to });
   };
