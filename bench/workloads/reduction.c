@@ -15,8 +15,7 @@ static void barrier(void) {
     __atomic_store_n(&generation, mine + 1, __ATOMIC_RELEASE);
     return;
   }
-  while (__atomic_load_n(&generation, __ATOMIC_ACQUIRE) == mine) {
-  }
+  while (__atomic_load_n(&generation, __ATOMIC_ACQUIRE) == mine) wait_a_little();
 }
 
 static void raise_maximum(uint32_t value) {

@@ -11,8 +11,7 @@ uint32_t workload(uint32_t repeat, uint32_t hart) {
   results[hart] = copies[hart](repeat, hart);
   __atomic_add_fetch(&finished, 1, __ATOMIC_ACQ_REL);
   if (hart != 0) return 0;
-  while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) != HARTS) {
-  }
+  while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) != HARTS) wait_a_little();
   for (int i = 0; i < HARTS; i++) checksum = mix(checksum, results[i]);
   return checksum;
 }

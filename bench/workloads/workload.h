@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifndef __riscv
+#include <sched.h>
+#endif
+
 /**
  * Does the work `repeat` times and returns a checksum of all its results.
  *
@@ -14,6 +18,13 @@ uint32_t workload(uint32_t repeat, uint32_t hart);
 
 /** Harts of a parallel workload. */
 #define HARTS 8
+
+/** In a loop that waits for another hart: natively, where threads may outnumber processors, lets others run. */
+static inline void wait_a_little(void) {
+#ifndef __riscv
+  sched_yield();
+#endif
+}
 
 /** The next number of a sequence (xorshift32); the state is never 0. */
 static inline uint32_t next_random(uint32_t *state) {
