@@ -2,6 +2,7 @@
 import { type EngineChoice, Machine } from '../../src/cluster/machine.ts';
 import { override, presets } from '../../src/cluster/config.ts';
 import { DRAM_BASE } from '../../src/device/address-map.ts';
+import { HOT } from '../../src/hart/interpret.ts';
 import { Decoder } from '../../src/isa/decode.ts';
 import type { Isa } from '../../src/isa/isa.ts';
 import { assemble, HANDLER } from './guest.ts';
@@ -131,7 +132,7 @@ export class TranslatingEngine extends MachineEngine {
   }
 
   warm(before: Before, count: number): void {
-    for (let i = 0; i < 70; i++) this.run(before, count);
+    for (let i = 0; i <= HOT; i++) this.run(before, count);
   }
 }
 
