@@ -7,7 +7,7 @@ export default defineConfig({
     ssr: 'src/cli/main.ts',
     outDir: 'dist/bundle',
     target: 'node20',
-    minify: false,
+    minify: true,
     rolldownOptions: { output: { entryFileNames: 'octet.js', codeSplitting: false } },
   },
 });
