@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `octet` command: runs the command line of src/cli, built into one file so that it starts fast.
+// The `octet` command: runs the command line of src/cli, built into a few files so that it starts fast.
 import { existsSync } from 'node:fs';
 
 const main = new URL('../dist/bundle/octet.js', import.meta.url);

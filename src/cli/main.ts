@@ -4,18 +4,23 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { MachineError, UsageError } from '../errors.ts';
 import { packageRoot } from '../root.ts';
-import { addDeploy } from './deploy.ts';
-import { addDisasm } from './disasm.ts';
-import { addInfer } from './infer.ts';
-import { addIsa } from './isa.ts';
-import { addMachine } from './machine.ts';
-import { addRun } from './run.ts';
-import { addTestIsa } from './test-isa.ts';
 
 const WRONG_INPUT = 2;
 const MACHINE_ERROR = 3;
 
-function createProgram(): Command {
+/** The subcommands in the order of the help; each is loaded only when it is asked for, so that all start fast. */
+const subcommands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  run: async () => (await import('./run.ts')).addRun,
+  infer: async () => (await import('./infer.ts')).addInfer,
+  deploy: async () => (await import('./deploy.ts')).addDeploy,
+  disasm: async () => (await import('./disasm.ts')).addDisasm,
+  machine: async () => (await import('./machine.ts')).addMachine,
+  isa: async () => (await import('./isa.ts')).addIsa,
+  'test-isa': async () => (await import('./test-isa.ts')).addTestIsa,
+};
+
+/** @param asked the first argument: the subcommand, or anything else, for which all are needed */
+async function createProgram(asked: string | undefined): Promise<Command> {
   const { version, description } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
     version: string;
     description: string;
@@ -29,7 +34,9 @@ function createProgram(): Command {
       "\nExit status: the guest's; 2 for wrong usage or input; 3 for a machine error (hazard, deadlock, unhandled trap); 124 when an instruction budget is used up.",
     )
     .exitOverride();
-  for (const add of [addRun, addInfer, addDeploy, addDisasm, addMachine, addIsa, addTestIsa]) add(program);
+  const known = asked !== undefined && Object.hasOwn(subcommands, asked);
+  const needed = known ? [subcommands[asked]] : Object.values(subcommands);
+  for (const add of await Promise.all(needed.map((load) => load()))) add(program);
   // Subcommands inherit the override only when they are made with it.
   for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
   return program;
@@ -56,7 +63,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await createProgram().parseAsync();
+  await (await createProgram(process.argv[2])).parseAsync();
 } catch (error) {
   process.exitCode = report(error);
 }

@@ -47,7 +47,7 @@ export interface MachineOptions {
   readonly args?: readonly string[];
   /** Host directory whose files the guest may open through semihosting; none when absent. */
   readonly hostDirectory?: string;
-  /** How harts execute; results are the same. `auto` translates. */
+  /** How harts execute; results are the same. `auto` translates what runs long. */
   readonly engine?: EngineChoice;
 }
 
@@ -70,6 +70,9 @@ export interface Statistics {
   readonly dma: { readonly transfers: number; readonly bytes: number; readonly busyCycles: number };
   readonly ita: { readonly jobs: number; readonly macs: number; readonly busyCycles: number };
 }
+
+/** Instructions that `auto` interprets before it translates: about a millisecond. */
+const WARM_UP = 200_000;
 
 const NOTHING = { jobs: 0, macs: 0, busyCycles: 0 };
 
@@ -238,7 +241,7 @@ export class Machine {
     const create = (isa: Isa): { cache: CodeCache; engine: Engine } => {
       const cache = new CodeCache(isa, this.bus);
       if (engine === 'interpret') return { cache, engine: createInterpreter(isa, this.bus, cache) };
-      const translator = new Translator(isa, this.bus, cache);
+      const translator = new Translator(isa, this.bus, cache, engine === 'auto' ? WARM_UP : 0);
       this.translators.push(translator);
       return { cache, engine: translator.run };
     };

@@ -55,6 +55,7 @@ export class Translator {
   readonly #counts: Counts;
   readonly #interpret: Engine;
   #scan: Scan;
+  #toInterpret: number;
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
   readonly #translations: (Translation | undefined)[] = [];
   readonly #builds = new Map<number, number>();
@@ -71,9 +72,11 @@ export class Translator {
   /** Counts invalidations, so that translated code that stores to code notices. */
   #invalidations = 0;
 
-  constructor(isa: Isa, bus: Bus, cache: CodeCache) {
+  /** @param eagerAfter instructions to interpret before anything is translated: short programs are not worth it */
+  constructor(isa: Isa, bus: Bus, cache: CodeCache, eagerAfter = 0) {
     const { memory } = bus;
     this.#bus = bus;
+    this.#toInterpret = eagerAfter;
     this.#cache = cache;
     this.#counts = new Counts((pc) => cache.isLoopEnd(pc));
     this.#scan = new Scan(cache, this.#counts);
@@ -116,7 +119,9 @@ export class Translator {
           hart.arrived = arrived.byJump;
         }
       }
+      const before = hart.left;
       this.#interpret(hart);
+      if (this.#toInterpret > 0) this.#toInterpret -= before - hart.left;
       if (hart.arrived === arrived.nowhere) return;
       const hot = hart.arrived === arrived.hot;
       hart.arrived = arrived.nowhere;
@@ -164,6 +169,7 @@ export class Translator {
   }
 
   #translate(root: number): void {
+    if (this.#toInterpret > 0) return;
     const heat = this.#counts.heat(root);
     if (heat < (this.#patience.get(root) ?? 0) || heat < HOT * 2 ** (this.#builds.get(root) ?? 0)) return;
     const start = performance.now();
