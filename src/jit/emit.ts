@@ -7,7 +7,7 @@ import { FunctionBuilder, type Label, ModuleBuilder } from '../wasm/encode.ts';
 import { i32 } from '../wasm/opcodes.ts';
 import type { Block, Region, Step } from './blocks.ts';
 import { type Frame, Lowering, type MemoryPlan } from './lower.ts';
-import { structure, type Structure } from './structure.ts';
+import { edge, structure, type Structure } from './structure.ts';
 
 /** Offsets in bytes within a hart's state block. */
 export const state = { x: 0, pc: 33 * 4, left: 34 * 4, loops: 40 * 4 } as const;
@@ -383,14 +383,14 @@ class RegionEmitter implements Frame {
     const last = steps[count - 1];
     switch (end.kind) {
       case 'goto':
-        return this.#goto(node, start, end.target);
+        return this.#goto(node, end.target);
       case 'branch':
-        return this.#branch(node, start, end.taken, end.following);
+        return this.#branch(node, end.taken, end.following);
       case 'indirect':
         f.set(this.#pc);
         return this.#lookUp();
       case 'loop':
-        return this.#loopEnd(node, start, last.pc, end.start, end.following);
+        return this.#loopEnd(node, last.pc, end.start, end.following);
       case 'leave':
         return this.#leaveAt(end.pc, left.interpret);
     }
@@ -407,12 +407,12 @@ class RegionEmitter implements Frame {
   }
 
   /** Goes to a guest address: within the region, or out of it. */
-  #goto(node: number, from: number, pc: number): void {
+  #goto(node: number, pc: number): void {
     const target = this.#nodeOfStart.get(pc);
     const { f } = this;
     if (target === undefined) {
       f.i32(pc).set(this.#pc).br(this.#chain);
-    } else if (this.#shape.viaDispatcher.has(`${from}>${pc}`)) {
+    } else if (this.#shape.viaDispatcher.has(edge(node, pc))) {
       f.i32(this.#shape.ways.get(pc)!).set(WAY).br(this.#labels.get(0)!.loop!);
     } else {
       this.#go(node, target);
@@ -420,11 +420,11 @@ class RegionEmitter implements Frame {
   }
 
   /** The condition is on the stack. */
-  #branch(node: number, from: number, taken: number, following: number): void {
+  #branch(node: number, taken: number, following: number): void {
     this.f.if();
-    this.#goto(node, from, taken);
+    this.#goto(node, taken);
     this.f.end();
-    this.#goto(node, from, following);
+    this.#goto(node, following);
   }
 
   #lookUp(): void {
@@ -441,7 +441,7 @@ class RegionEmitter implements Frame {
   }
 
   /** What the interpreter does after the last instruction of a loop body (src/hart/loops.ts). */
-  #loopEnd(node: number, from: number, pc: number, start: number, following: number): void {
+  #loopEnd(node: number, pc: number, start: number, following: number): void {
     const { f } = this;
     const { olderLoops } = this.#options;
     for (const loop of [0, 1]) {
@@ -457,14 +457,14 @@ class RegionEmitter implements Frame {
       f.if();
       f.get(first).i32(start).op(i32.eq);
       f.if();
-      this.#goto(node, from, start);
+      this.#goto(node, start);
       f.end();
       f.get(first).set(this.#pc);
       this.#lookUp();
       f.end();
-      this.#goto(node, from, following);
+      this.#goto(node, following);
       f.end();
     }
-    this.#goto(node, from, following);
+    this.#goto(node, following);
   }
 }

@@ -34,7 +34,7 @@ export interface Structure {
   readonly ways: ReadonlyMap<number, number>;
   /** Node that edges to a block lead to: its door, where its loop has one, else the block's own. */
   readonly nodeOf: ReadonlyMap<number, number>;
-  /** Block addresses that are reached through the dispatcher only, from blocks where the direct edge would be irreducible. */
+  /** Edges (see `edge`) that go through the dispatcher, because they would enter a loop in the middle. */
   readonly viaDispatcher: ReadonlySet<string>;
   readonly loops: ReadonlyMap<number, Loop>;
   /** Reverse post-order number; forward edges ascend. */
@@ -112,7 +112,8 @@ const dominates = ({ order, dominator }: Flow, a: number, b: number): boolean =>
   return node === a;
 };
 
-const edge = (from: number, to: number): string => `${from}>${to}`;
+/** The edge from a node to the block at a guest address. */
+export const edge = (from: number, target: number): string => `${from}>${target}`;
 
 /** Shapes a region. */
 export function structure(region: Region): Structure {
@@ -137,7 +138,7 @@ export function structure(region: Region): Structure {
     successors = [
       [...ways],
       ...targets.map((list, i) => {
-        const direct = list.filter((to) => !via.has(edge(i + 1, to)));
+        const direct = list.filter((to) => !via.has(edge(i + 1, blocks[to - 1].start)));
         return goesToDispatcher[i] || direct.length < list.length ? [...direct, DISPATCHER] : direct;
       }),
     ];
@@ -147,7 +148,7 @@ export function structure(region: Region): Structure {
       for (const to of successors[from]) {
         if (to === DISPATCHER || flow.order[to] > flow.order[from] || dominates(flow, to, from)) continue;
         ways.add(to);
-        via.add(edge(from, to));
+        via.add(edge(from, blocks[to - 1].start));
       }
     }
     if (via.size === before) break;
@@ -229,12 +230,7 @@ function finish(
     successors,
     ways,
     nodeOf: new Map(starts.map((pc, i) => [pc, entryOf(i + 1)])),
-    viaDispatcher: new Set(
-      Array.from(viaDispatcher, (text) => {
-        const [from, to] = text.split('>').map(Number);
-        return edge(starts[from - 1], starts[to - 1]);
-      }),
-    ),
+    viaDispatcher,
     loops,
     order: final.order,
     dominated,

@@ -47,6 +47,9 @@ export interface TranslatorStatistics {
   milliseconds: number;
 }
 
+/** Where the cache of computed jumps keeps `pc`; its translation is the next word. */
+const jumpCacheIndex = (pc: number): number => ((pc >>> 1) & (JUMP_CACHE_ENTRIES - 1)) * 2;
+
 /** Translations of one instruction set over one bus, shared by all harts that have it. */
 export class Translator {
   readonly statistics: TranslatorStatistics = { regions: 0, instructions: 0, bytes: 0, milliseconds: 0 };
@@ -153,16 +156,14 @@ export class Translator {
     const count = (this.#slowAccesses.get(pc) ?? 0) + 1;
     this.#slowAccesses.set(pc, count);
     if (count !== WANDERS) return;
-    for (const translation of this.#translations) {
-      if (translation?.ranges.some(({ from, to }) => from <= pc && pc < to)) this.#drop(translation);
-    }
+    this.#dropOver(pc, pc + 1);
   }
 
   /** Enters the translation at `pc`, if there is one, into the cache of computed jumps. */
   #remember(pc: number): boolean {
     const translation = this.#counts.translation(pc);
     if (translation < 0) return false;
-    const at = ((pc >>> 1) & (JUMP_CACHE_ENTRIES - 1)) * 2;
+    const at = jumpCacheIndex(pc);
     this.#jumpCache[at] = pc;
     this.#jumpCache[at + 1] = translation;
     return true;
@@ -227,7 +228,7 @@ export class Translator {
     const old = this.#counts.translation(pc);
     this.#counts.setTranslation(pc, translation);
     if (old < 0) return;
-    const at = ((pc >>> 1) & (JUMP_CACHE_ENTRIES - 1)) * 2;
+    const at = jumpCacheIndex(pc);
     if (this.#jumpCache[at] === pc) this.#jumpCache[at + 1] = translation;
     const owner = this.#translations[old >>> WAY_BITS];
     owner?.ways.delete(pc);
@@ -255,10 +256,13 @@ export class Translator {
   /** Drops what was translated from the bytes. */
   #invalidate(address: number, bytes: number): void {
     this.#invalidations++;
-    const from = address | 0;
-    const to = (address + bytes) | 0;
     this.#patience.clear();
     this.#scan = new Scan(this.#cache, this.#counts);
+    this.#dropOver(address | 0, (address + bytes) | 0);
+  }
+
+  /** Drops the translations that were made from bytes in `[from, to)`. */
+  #dropOver(from: number, to: number): void {
     for (const translation of this.#translations) {
       if (translation?.ranges.some((range) => from < range.to && range.from < to)) this.#drop(translation);
     }
