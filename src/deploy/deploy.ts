@@ -1,11 +1,13 @@
 /** The deployment flow from an integer network to a C project: fuse, assign engines, tile, allocate, emit. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ItaConfig, MachineConfig } from '../cluster/config.ts';
 import { DeployError, InputError, UsageError } from '../errors.ts';
 import { packageRoot } from '../root.ts';
 import { allocate, type Keep } from './allocate/allocate.ts';
 import { emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
+import { hasXpulp } from './firmware/xpulp.ts';
 import { check } from './graph/check.ts';
 import type { Graph, TensorData } from './graph/graph.ts';
 import { assign } from './passes/assign.ts';
@@ -13,7 +15,7 @@ import { fuse } from './passes/fuse.ts';
 import { tile } from './tile/tile.ts';
 
 export { buildFirmware } from './firmware/build.ts';
-export { hasXpulp } from './firmware/xpulp.ts';
+export { hasXpulp };
 export type { Deployment, Plan, StepReport } from './emit-c/project.ts';
 export type { TensorPlace } from './emit-c/network.ts';
 
@@ -39,6 +41,21 @@ export interface DeployOptions {
   /** Default input compiled into the firmware, by input name; zeros unless given. */
   readonly inputs?: Readonly<Record<string, TensorData>>;
 }
+
+/** The accelerator of a machine. @throws UsageError where it has none */
+export function acceleratorOf(machine: MachineConfig): ItaConfig {
+  if (machine.ita) return machine.ita;
+  throw new UsageError(`machine ${machine.name} has no accelerator; use the preset octa`);
+}
+
+/** What a machine says of how to deploy for it. @throws UsageError where it has no accelerator */
+export const optionsFor = (machine: MachineConfig) =>
+  ({
+    tcdmBytes: machine.tcdmBytes,
+    dramBytes: machine.dramBytes,
+    softmaxShift: acceleratorOf(machine).softmaxShift,
+    xpulp: hasXpulp(machine),
+  }) satisfies DeployOptions;
 
 /**
  * Turns a network into firmware sources and the report of every decision.

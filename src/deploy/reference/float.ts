@@ -5,7 +5,7 @@
 import { numberAttribute } from '../graph/attributes.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { addAs, matMulAs, perElement } from './arithmetic.ts';
-import { evaluate, readInputs, run, type Observer } from './integer.ts';
+import { evaluateNamed, readInputs, run, type Observer } from './integer.ts';
 import { allocate, MOVEMENT, type Operator } from './value.ts';
 
 /** What taking the floor subtracts on average. */
@@ -87,19 +87,19 @@ export interface Similarity {
   readonly cosine: number;
 }
 
-/** Runs the network both ways and compares the named tensors, in order of execution. */
+/**
+ * Runs the network in floating point and compares the named tensors, in order of execution.
+ * @param integers the same tensors of the integer run, where that has been made already
+ */
 export function compareWithFloat(
   graph: Graph,
   inputs: ReadonlyMap<string, TensorData>,
   names: ReadonlySet<string>,
+  integers: ReadonlyMap<string, TensorData> = evaluateNamed(graph, inputs, names),
 ): Similarity[] {
-  const integers = new Map<string, TensorData>();
-  evaluate(graph, inputs, (name, data) => {
-    if (names.has(name)) integers.set(name, data);
-  });
   const similarities: Similarity[] = [];
   evaluateFloat(graph, inputs, (name, data) => {
-    const integer = integers.get(name);
+    const integer = names.has(name) ? integers.get(name) : undefined;
     if (integer)
       similarities.push({ tensor: name, cosine: cosineSimilarity(numbers(integer), numbers(data)) });
   });

@@ -44,6 +44,19 @@ export function evaluate(
   return run(graph, readInputs(graph, inputs), OPERATORS, observe);
 }
 
+/** Evaluates the graph and keeps the tensors of those names. */
+export function evaluateNamed(
+  graph: Graph,
+  inputs: ReadonlyMap<string, TensorData>,
+  names: ReadonlySet<string>,
+): Map<string, TensorData> {
+  const kept = new Map<string, TensorData>();
+  evaluate(graph, inputs, (name, data) => {
+    if (names.has(name)) kept.set(name, data);
+  });
+  return kept;
+}
+
 /** Runs the graph on `values`, dropping each intermediate after its last use. */
 export function run(
   graph: Graph,

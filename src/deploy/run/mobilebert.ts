@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import type { MachineConfig } from '../../cluster/config.ts';
 import type { Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
-import { UsageError } from '../../errors.ts';
 import { buildFirmware } from '../firmware/build.ts';
-import { deploy, hasXpulp, type Plan, writeProject } from '../deploy.ts';
+import { acceleratorOf, deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { buildMobileBert, layerOutputs, type MobileBertConfig } from '../models/mobilebert.ts';
@@ -16,8 +15,8 @@ import { type Tokens, tokenInputs } from '../models/tokens.ts';
 import { fileParameters } from '../models/weights.ts';
 import { emitOnnx } from '../onnx/emit.ts';
 import { parseOnnx } from '../onnx/parse.ts';
-import { cosineSimilarity, evaluateFloat, type Similarity } from '../reference/float.ts';
-import { evaluate } from '../reference/integer.ts';
+import { compareWithFloat, type Similarity } from '../reference/float.ts';
+import { evaluateNamed } from '../reference/integer.ts';
 import { compare, type Comparison, execute } from './execute.ts';
 import { Workspace } from './workspace.ts';
 
@@ -70,8 +69,8 @@ export interface Inference {
  */
 export async function inferMobileBert(options: InferenceOptions): Promise<Inference> {
   const { machine, tokens, check, progress = () => undefined } = options;
-  if (!machine.ita) throw new UsageError(`machine ${machine.name} has no accelerator; use the preset octa`);
-  const config: MobileBertConfig = { ...options.config, softmaxShift: machine.ita.softmaxShift };
+  const { softmaxShift } = acceleratorOf(machine);
+  const config: MobileBertConfig = { ...options.config, softmaxShift };
   const started = performance.now();
   const workspace = new Workspace(options.workspace);
   const networkDirectory = await makeNetwork(workspace, config, options);
@@ -91,8 +90,9 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
   });
   if (check !== 'none') progress('computing the integer reference');
   const reference = performance.now();
-  const expected =
-    check === 'none' ? new Map<string, TensorData>() : observe(graph, inputs, new Set(checked), evaluate);
+  const layers = options.float ? layerOutputs(config) : [];
+  const named = new Set([...checked, ...layers]);
+  const expected = named.size > 0 ? evaluateNamed(graph, inputs, named) : new Map<string, TensorData>();
   const comparisons = checked.map((name) =>
     compare(name, execution.read(name), expected.get(name) as Int8Array),
   );
@@ -101,6 +101,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
     run: execution.wallSeconds,
     reference: (performance.now() - reference) / 1000,
   };
+  if (options.float) progress('running the network in floating point');
   return {
     networkDirectory,
     projectDirectory,
@@ -110,7 +111,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
     weights: describeWeights(options),
     output: execution.read(graph.outputs[0]) as Int8Array,
     comparisons,
-    similarities: options.float ? floatSimilarities(graph, inputs, layerOutputs(config), progress) : [],
+    similarities: options.float ? compareWithFloat(graph, inputs, new Set(layers), expected) : [],
     statistics: execution.statistics,
     memoryHash: execution.machine.memoryHash(),
     seconds,
@@ -145,11 +146,8 @@ function makeProject(
   keep: readonly string[],
 ): Promise<string> {
   const options = {
-    tcdmBytes: machine.tcdmBytes,
-    dramBytes: machine.dramBytes,
+    ...optionsFor(machine),
     ...(l1Bytes === undefined ? {} : { l1Bytes }),
-    ...(machine.ita ? { softmaxShift: machine.ita.softmaxShift } : {}),
-    xpulp: hasXpulp(machine),
     keep,
   };
   return workspace.directory('firmware', { networkDirectory, options }, async (dir) => {
@@ -158,35 +156,4 @@ function makeProject(
     progress?.('compiling the firmware');
     await buildFirmware(dir);
   });
-}
-
-/** Evaluates the graph and keeps the named tensors. */
-function observe(
-  graph: Graph,
-  inputs: ReadonlyMap<string, TensorData>,
-  names: ReadonlySet<string>,
-  evaluator: typeof evaluate,
-): Map<string, TensorData> {
-  const kept = new Map<string, TensorData>();
-  const outputs = evaluator(graph, inputs, (name, data) => {
-    if (names.has(name)) kept.set(name, data);
-  });
-  for (const [name, data] of outputs) if (names.has(name)) kept.set(name, data);
-  return kept;
-}
-
-function floatSimilarities(
-  graph: Graph,
-  inputs: ReadonlyMap<string, TensorData>,
-  layers: readonly string[],
-  progress: (phase: string) => void,
-): Similarity[] {
-  progress('running the network in floating point');
-  const names = new Set(layers);
-  const integers = observe(graph, inputs, names, evaluate);
-  const floats = observe(graph, inputs, names, evaluateFloat);
-  return layers.map((tensor) => ({
-    tensor,
-    cosine: cosineSimilarity(integers.get(tensor) as Int8Array, floats.get(tensor) as Float64Array),
-  }));
 }
