@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { deploy, hasXpulp, writeProject } from '../deploy/deploy.ts';
+import { deploy, optionsFor, writeProject } from '../deploy/deploy.ts';
 import { buildFirmware } from '../deploy/firmware/build.ts';
 import { ARRAY, fromNumbers, numeric } from '../deploy/graph/elements.ts';
 import { elements, type Graph, type TensorData } from '../deploy/graph/graph.ts';
@@ -15,7 +15,7 @@ import { compare, type Comparison, execute } from '../deploy/run/execute.ts';
 import { parseElf } from '../elf/elf.ts';
 import { InputError, UsageError } from '../errors.ts';
 import { addMachineOptions, type MachineFlags, machineOf, parseSize, readInput } from './options.ts';
-import { bytesText, grouped, Progress } from './text.ts';
+import { bytesText, grouped, mismatchText, Progress } from './text.ts';
 
 interface DeployFlags extends MachineFlags {
   readonly output: string;
@@ -52,17 +52,14 @@ export function addDeploy(program: Command): void {
 
 async function run(model: string, flags: DeployFlags): Promise<number> {
   const machine = machineOf(flags);
-  if (!machine.ita) throw new UsageError(`machine ${machine.name} has no accelerator; use the preset octa`);
+  const target = optionsFor(machine);
   if (!flags.force && existsSync(flags.output) && readdirSync(flags.output).length > 0) {
     throw new UsageError(`${flags.output}: has files in it; name a new directory or say --force`);
   }
   const graph = inferShapes(parseOnnx(readInput(model), model));
   const inputs = readInputs(graph, flags.input);
   const deployment = deploy(graph, {
-    tcdmBytes: machine.tcdmBytes,
-    dramBytes: machine.dramBytes,
-    softmaxShift: machine.ita.softmaxShift,
-    xpulp: hasXpulp(machine),
+    ...target,
     inputs: Object.fromEntries(inputs),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
   });
@@ -108,11 +105,10 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
   return mismatches === 0 ? 0 : 1;
 }
 
-const verdict = ({ tensor, elements: count, mismatches, first }: Comparison): string =>
-  mismatches === 0
-    ? `MATCH: all ${grouped(count)} elements of ${tensor} equal the integer reference\n`
-    : `MISMATCH: ${tensor}: ${grouped(mismatches)} of ${grouped(count)} elements differ; ` +
-      `the first at ${first?.index} is ${first?.actual}, expected ${first?.expected}\n`;
+const verdict = (comparison: Comparison): string =>
+  comparison.mismatches === 0
+    ? `MATCH: all ${grouped(comparison.elements)} elements of ${comparison.tensor} equal the integer reference\n`
+    : `${mismatchText(comparison)}\n`;
 
 /** The graph's inputs from an `.npz` file, converted to the declared types; zeros without a file. */
 function readInputs(graph: Graph, file: string | undefined): Map<string, TensorData> {

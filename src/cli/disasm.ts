@@ -1,6 +1,7 @@
 /** `octet disasm`: the code of an ELF file in assembly, with symbols. */
 import type { Command } from 'commander';
 import { isaOf, presetOf } from '../cluster/config.ts';
+import { symbolText } from '../elf/describe.ts';
 import { parseElf, type Program } from '../elf/elf.ts';
 import { UsageError } from '../errors.ts';
 import { instructionBytes } from '../isa/decode.ts';
@@ -57,7 +58,7 @@ function* disassembleRange(
       pc: address,
       symbol: (target) => {
         const s = program.symbols.at(target);
-        return s && (s.offset === 0 ? s.name : `${s.name}+0x${s.offset.toString(16)}`);
+        return s && symbolText(s);
       },
     });
     yield `${address.toString(16).padStart(8)}:  ${digits}  ${text}`;

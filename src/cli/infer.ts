@@ -16,7 +16,7 @@ import {
   readText,
   writeOutput,
 } from './options.ts';
-import { bytesText, grouped, Progress, table } from './text.ts';
+import { bytesText, grouped, mismatchText, Progress, table } from './text.ts';
 
 interface InferFlags extends MachineFlags {
   readonly layers: number;
@@ -200,9 +200,5 @@ function verdict({ comparisons }: Inference, check: CheckLevel): string[] {
     const what = check === 'layers' ? `elements of ${comparisons.length} layer outputs` : 'output elements';
     return [`MATCH: all ${grouped(elements)} ${what} equal the independent integer reference`];
   }
-  return wrong.map(
-    ({ tensor, mismatches, elements: count, first }) =>
-      `MISMATCH: ${tensor}: ${grouped(mismatches)} of ${grouped(count)} elements differ; ` +
-      `the first at ${first?.index} is ${first?.actual}, expected ${first?.expected}`,
-  );
+  return wrong.map(mismatchText);
 }

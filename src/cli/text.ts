@@ -1,5 +1,7 @@
 /** Numbers, tables and progress as people read them. */
 
+import type { Comparison } from '../deploy/run/execute.ts';
+
 /** `1234567` as `1,234,567`. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');
 
@@ -28,6 +30,11 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n');
 }
+
+/** Where and how a tensor differs from the reference. */
+export const mismatchText = ({ tensor, mismatches, elements, first }: Comparison): string =>
+  `MISMATCH: ${tensor}: ${grouped(mismatches)} of ${grouped(elements)} elements differ; ` +
+  `the first at ${first?.index} is ${first?.actual}, expected ${first?.expected}`;
 
 /** One line on standard error that is rewritten as work goes on; silent unless that is a terminal. */
 export class Progress {

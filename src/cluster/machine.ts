@@ -28,6 +28,7 @@ import { Hart } from '../hart/hart.ts';
 import { createInterpreter, type Engine } from '../hart/interpret.ts';
 import { causeName, UnhandledTrap } from '../hart/trap.ts';
 import { CaptureConsole, type HostConsole } from '../host/console.ts';
+import type { GuestMemory } from '../host/guest-memory.ts';
 import { Htif } from '../host/htif.ts';
 import { Semihosting } from '../host/semihosting.ts';
 import { type Isa, parseIsa } from '../isa/isa.ts';
@@ -97,6 +98,11 @@ export class Machine {
   readonly translators: Translator[] = [];
   program: Program | undefined;
   readonly #semihosting: Semihosting;
+  /** RAM as host services see it. */
+  readonly #guestMemory: GuestMemory = {
+    peekBytes: (address, bytes) => this.bus.bytes(address, bytes),
+    pokeBytes: (address, data) => this.bus.poke(address, data),
+  };
   #exit: number | undefined;
 
   constructor(config: MachineConfig, options: MachineOptions = {}) {
@@ -139,10 +145,7 @@ export class Machine {
     bus.attach(this.dma, DMA_BASE, 0x1000);
     if (this.ita) bus.attach(this.ita, ITA_BASE, 0x1000);
     this.#semihosting = new Semihosting({
-      memory: {
-        peekBytes: (address, bytes) => bus.bytes(address, bytes),
-        pokeBytes: (address, data) => bus.poke(address, data),
-      },
+      memory: this.#guestMemory,
       console: this.console,
       args: options.args ?? [],
       cycles: () => clock.now,
@@ -284,10 +287,7 @@ export class Machine {
     const htif = new Htif({
       tohost,
       ...(fromhost === undefined ? {} : { fromhost }),
-      memory: {
-        peekBytes: (address, bytes) => this.bus.bytes(address, bytes),
-        pokeBytes: (address, data) => this.bus.poke(address, data),
-      },
+      memory: this.#guestMemory,
       clock: this.clock,
       console: this.console,
       onExit: (code) => this.#finish(code),
@@ -315,7 +315,8 @@ export class Machine {
 
   #count(event: PerformanceEvent, hart: number): number {
     const { harts } = this.cluster;
-    const { dma, ita } = this.statistics;
+    const { statistics: dma } = this.dma;
+    const ita = this.ita?.statistics ?? NOTHING;
     const totals: Record<PerformanceEvent, number> = {
       CYCLES: this.clock.now,
       INSTRUCTIONS: harts[hart].retired,
