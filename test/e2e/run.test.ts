@@ -1,19 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { buildApps } from '../support/apps.ts';
 import { octet } from '../support/octet.ts';
-import { needsToolchain, RV32_FLAGS, Workbench } from '../support/toolchain.ts';
+import { RV32_FLAGS, Workbench } from '../support/toolchain.ts';
 
-const firmware = fileURLToPath(new URL('../../firmware', import.meta.url));
 const bench = new Workbench();
-let built = false;
-
-beforeEach((context) => {
-  needsToolchain(context);
-  if (!built) execFileSync('make', ['-s', '-j2', '-C', firmware, `BUILD=${bench.directory}`, 'apps']);
-  built = true;
-});
+buildApps(bench);
 
 const app = (name: string): string => bench.path(`${name}.elf`);
 

@@ -1,23 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type MachineConfig, presets } from '../../src/cluster/config.ts';
 import { Machine, type Outcome } from '../../src/cluster/machine.ts';
 import { parseElf } from '../../src/elf/elf.ts';
 import { MachineError } from '../../src/errors.ts';
 import { CaptureConsole } from '../../src/host/console.ts';
-import { needsToolchain, RV32_FLAGS, Workbench } from '../support/toolchain.ts';
+import { buildApps, firmware } from '../support/apps.ts';
+import { RV32_FLAGS, Workbench } from '../support/toolchain.ts';
 
-const firmware = fileURLToPath(new URL('../../firmware', import.meta.url));
 const bench = new Workbench();
 
-let built = false;
-
-beforeEach((context) => {
-  needsToolchain(context);
-  if (!built) execFileSync('make', ['-s', '-j2', '-C', firmware, `BUILD=${bench.directory}`, 'apps']);
-  built = true;
-});
+buildApps(bench);
 
 interface Run {
   readonly machine: Machine;

@@ -1,15 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { override, presets, type MachineOverrides } from '../../src/cluster/config.ts';
 import { type EngineChoice, Machine } from '../../src/cluster/machine.ts';
 import { parseElf } from '../../src/elf/elf.ts';
 import { CaptureConsole } from '../../src/host/console.ts';
+import { buildApps } from '../support/apps.ts';
+import { fullRun } from '../support/effort.ts';
 import { CODE } from '../support/guest.ts';
 import { randomProgram } from '../support/program.ts';
-import { needsToolchain, Workbench } from '../support/toolchain.ts';
-
-const full = process.env['OCTET_FULL'] === '1';
+import { Workbench } from '../support/toolchain.ts';
 
 /** Everything a guest or a user can see of a machine. */
 function stateOf(machine: Machine): object {
@@ -58,7 +56,7 @@ function agree(seed: number, budgets: readonly number[], overrides: MachineOverr
 }
 
 describe('random programs end in the same state on both engines', () => {
-  test.each(Array.from({ length: full ? 300 : 25 }, (_, i) => i + 1))('program %i', (seed) => {
+  test.each(Array.from({ length: fullRun ? 300 : 25 }, (_, i) => i + 1))('program %i', (seed) => {
     const machine = agree(seed, [1000, 1, 17, 5000, 200_000]);
     expect(machine.translators[0].statistics.regions).toBeGreaterThan(0);
   });
@@ -84,14 +82,8 @@ test('code that is replaced after it was translated runs in its new form', () =>
 });
 
 describe('firmware behaves the same on both engines', () => {
-  const firmware = fileURLToPath(new URL('../../firmware', import.meta.url));
   const bench = new Workbench();
-  let built = false;
-  beforeEach((context) => {
-    needsToolchain(context);
-    if (!built) execFileSync('make', ['-s', '-j2', '-C', firmware, `BUILD=${bench.directory}`, 'apps']);
-    built = true;
-  });
+  buildApps(bench);
   test.each(['hello', 'barrier', 'dma', 'events', 'interrupts', 'counters', 'ita', 'guard'])('%s', (app) => {
     const [a, b] = (['interpret', 'translate'] as const).map((engine) => {
       const console = new CaptureConsole();

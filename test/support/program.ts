@@ -2,15 +2,7 @@
 import { extensions } from '../../src/isa/isa.ts';
 import type { Insn } from '../../src/isa/insn.ts';
 import { assemble, CODE, DATA, li, type Line } from './guest.ts';
-
-/** Uniform numbers below a bound, from a seed (a 32-bit linear congruential generator, upper bits). */
-export function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * bound);
-  };
-}
+import { xorshift } from './random.ts';
 
 type Item =
   | Line
@@ -65,7 +57,8 @@ export function randomProgram(
   seed: number,
   names: readonly string[] = ['i', 'm', 'a'],
 ): { code: Uint8Array; end: number } {
-  const random = randomFrom(seed);
+  const next = xorshift(seed);
+  const random = (bound: number): number => next() % bound;
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
   const plain = plainInsns(names);
   const items: Item[] = [];

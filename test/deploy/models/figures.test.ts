@@ -12,8 +12,7 @@ import { calibrationTokens, deviation, seededParameters } from '../../../src/dep
 import { defaultTokens, tokenInputs } from '../../../src/deploy/models/tokens.ts';
 import { cosineSimilarity } from '../../../src/deploy/reference/float.ts';
 import { evaluate } from '../../../src/deploy/reference/integer.ts';
-
-const FULL = process.env['OCTET_FULL'] === '1';
+import { fullRun } from '../../support/effort.ts';
 
 /** What one requantised tensor looks like. */
 interface Figures {
@@ -72,7 +71,7 @@ function withOneBitMore(graph: Graph, id: number, width: number): Graph {
 /** The network that `octet infer mobilebert` builds for seed 1, on the input it runs. */
 function describeNetwork(title: string, config: MobileBertConfig): void {
   const print = (figure: string): void => {
-    if (FULL) console.log(`${title}: ${figure}`);
+    if (fullRun) console.log(`${title}: ${figure}`);
   };
   describe(title, () => {
     let graph: Graph;
@@ -169,7 +168,7 @@ function describeNetwork(title: string, config: MobileBertConfig): void {
 
 describeNetwork('12 layers of 64 tokens', { ...MOBILEBERT, layers: 12, sequence: 64 });
 
-if (FULL) {
+if (fullRun) {
   describeNetwork('24 layers of 128 tokens', MOBILEBERT);
   describeNetwork('24 layers of 128 tokens, 32 LSB per octave', { ...MOBILEBERT, softmaxShift: 5 });
 } else {
