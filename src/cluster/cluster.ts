@@ -10,8 +10,32 @@ import type { Hart } from '../hart/hart.ts';
  */
 const LONE_SLICE = 5_000_000;
 
-/** Why a run ended without the guest's doing. */
-export type Stop = 'budget' | 'stopped';
+/**
+ * Why a run ended without the guest's doing; `idle`: the harts that may run sleep, and only one that is frozen could
+ * wake them.
+ */
+export type Stop = 'budget' | 'stopped' | 'idle';
+
+/** Harts taking turns: whose it is (all had theirs at first), and the time the slice reaches. */
+interface Round {
+  readonly harts: readonly Hart[];
+  turn: number;
+  end: number;
+}
+
+/** Who makes harts run one instruction at a time. */
+export interface Stepper {
+  /** Whether the next turn of the hart is to be one cycle. */
+  steps(hart: number): boolean;
+  /** Such a turn is over. */
+  stepped(hart: Hart): void;
+}
+
+/** Where the harts stand in a round; the harts' own states are theirs. */
+export interface ClusterState {
+  readonly turn: number;
+  readonly end: number;
+}
 
 /**
  * Runs harts round robin in quanta of machine time.
@@ -26,9 +50,13 @@ export class Cluster implements HartLines {
   readonly clock: Clock;
   readonly #quantum: number;
   #stopped = false;
-  /** The round at work: whose turn it is (all had theirs at first), and the time the slice reaches. */
-  #turn: number;
-  #end = 0;
+  /** The round of all harts. */
+  readonly #all: Round;
+  /** The round at work: that of all, or one of those that are not frozen. */
+  #round: Round;
+  /** Time of the last deadline that fired. */
+  #fired = 0;
+  stepper: Stepper | undefined;
   /** Called when no hart can ever run again; says what each waits for. */
   readonly #explainDeadlock: () => string;
 
@@ -36,7 +64,7 @@ export class Cluster implements HartLines {
     this.harts = harts;
     this.clock = clock;
     this.#quantum = quantum;
-    this.#turn = harts.length;
+    this.#round = this.#all = { harts, turn: harts.length, end: 0 };
     this.#explainDeadlock = explainDeadlock;
   }
 
@@ -57,15 +85,52 @@ export class Cluster implements HartLines {
     const hart = this.harts[index];
     const slept = hart.asleep;
     act(hart);
-    if (!slept || hart.asleep || this.#turn === this.harts.length) return;
-    this.#end = Math.min(this.#end, this.clock.now + this.#quantum);
-    this.harts[this.#turn].shorten(this.#end);
+    const round = this.#round;
+    if (!slept || hart.asleep || round.turn === round.harts.length) return;
+    round.end = Math.min(round.end, this.clock.now + this.#quantum);
+    round.harts[round.turn].shorten(round.end);
+  }
+
+  /**
+   * Freezes all harts but these. The frozen ones retire nothing while time and devices go on with the others; the
+   * round of all stays as it is and goes on when nobody is frozen any more. A hart that has been frozen over a
+   * deadline goes on at its time, as one that slept.
+   */
+  thaw(indices: ReadonlySet<number>): void {
+    const all = this.harts.every((h) => indices.has(h.index));
+    const harts = all ? this.#all.harts : this.harts.filter((h) => indices.has(h.index));
+    const now = this.#round.harts;
+    if (harts.length === now.length && harts.every((h, i) => h === now[i])) return;
+    for (const hart of harts) if (!now.includes(hart)) hart.skipTo(this.#fired);
+    this.#round = all ? this.#all : { harts, turn: harts.length, end: 0 };
+    this.#round.end = Math.min(this.#round.end, this.clock.next);
+  }
+
+  /** The hart that runs next, if the present round has one left. */
+  get next(): Hart | undefined {
+    const { harts, turn, end } = this.#round;
+    return harts.find((h, i) => i >= turn && !h.asleep && h.cycle < end);
+  }
+
+  /** The hart whose turn it is or was last. */
+  get present(): number {
+    const { harts, turn } = this.#round;
+    return harts.length === 0 ? 0 : harts[Math.min(turn, harts.length - 1)].index;
   }
 
   /** Ends `run` after the present instruction. */
   stop(): void {
     this.#stopped = true;
     for (const hart of this.harts) hart.stop();
+  }
+
+  snapshot(): ClusterState {
+    return { turn: this.#turn, end: this.#end };
+  }
+
+  restore({ turn, end }: ClusterState): void {
+    this.#turn = turn;
+    this.#end = end;
   }
 
   /** Instructions retired by all harts. */
@@ -90,36 +155,47 @@ export class Cluster implements HartLines {
     for (;;) {
       if (this.#stopped) return 'stopped';
       if (budget <= 0) return 'budget';
-      if (this.#turn === this.harts.length) {
-        this.#startRound();
+      const round = this.#round;
+      if (round.turn === round.harts.length) {
+        if (!this.#startRound(round)) return 'idle';
         continue;
       }
-      const hart = this.harts[this.#turn];
-      while (!hart.asleep && hart.cycle < this.#end && budget > 0 && !this.#stopped) {
+      const hart = round.harts[round.turn];
+      while (!hart.asleep && hart.cycle < round.end && budget > 0 && !this.#stopped) {
         const before = hart.instret;
-        hart.run(Math.min(this.#end, hart.cycle + budget));
+        const steps = this.stepper?.steps(hart.index) === true;
+        try {
+          hart.run(Math.min(round.end, hart.cycle + (steps ? 1 : budget)));
+        } finally {
+          round.end = Math.min(round.end, this.clock.next);
+        }
         budget -= hart.instret - before;
-        this.#end = Math.min(this.#end, this.clock.next);
+        if (steps) this.stepper?.stepped(hart);
       }
-      if (hart.asleep || hart.cycle >= this.#end) this.#turn++;
+      if (hart.asleep || hart.cycle >= round.end) round.turn++;
     }
   }
 
-  /** Fires the deadlines that no awake hart may overtake, then opens the next slice. */
-  #startRound(): void {
+  /** Fires the deadlines that no awake hart may overtake, or else opens the next slice; false where neither can be. */
+  #startRound(round: Round): boolean {
     let start = Infinity;
     let awake = 0;
-    for (const hart of this.harts) {
+    for (const hart of round.harts) {
       if (hart.asleep) continue;
       awake++;
       if (hart.cycle < start) start = hart.cycle;
     }
     if (this.clock.next <= start) {
-      if (this.clock.next === Infinity) throw new MachineError(this.#explainDeadlock());
+      if (this.clock.next === Infinity) {
+        if (this.harts.some((h) => !h.asleep)) return false;
+        throw new MachineError(this.#explainDeadlock());
+      }
+      this.#fired = this.clock.next;
       this.clock.advance(this.clock.next);
-      return;
+      return true;
     }
-    this.#end = Math.min(start + (awake === 1 ? LONE_SLICE : this.#quantum), this.clock.next);
-    this.#turn = 0;
+    round.end = Math.min(start + (awake === 1 ? LONE_SLICE : this.#quantum), this.clock.next);
+    round.turn = 0;
+    return true;
   }
 }

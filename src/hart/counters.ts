@@ -11,6 +11,12 @@ const inhibit = { cycle: 1 << 0, instret: 1 << 2 } as const;
 
 const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
 
+export interface CountersState {
+  readonly inhibited: number;
+  readonly cycleOffset: bigint;
+  readonly instretOffset: bigint;
+}
+
 /** Each counter is an exact offset from the source, or from zero while it is inhibited. */
 export class Counters {
   readonly #source: CounterSource;
@@ -51,5 +57,19 @@ export class Counters {
     this.#inhibited = value & (inhibit.cycle | inhibit.instret);
     if (changed & inhibit.cycle) this.mcycle = mcycle;
     if (changed & inhibit.instret) this.minstret = minstret;
+  }
+
+  snapshot(): CountersState {
+    return {
+      inhibited: this.#inhibited,
+      cycleOffset: this.#cycleOffset,
+      instretOffset: this.#instretOffset,
+    };
+  }
+
+  restore(state: CountersState): void {
+    this.#inhibited = state.inhibited;
+    this.#cycleOffset = state.cycleOffset;
+    this.#instretOffset = state.instretOffset;
   }
 }

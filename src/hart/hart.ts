@@ -6,10 +6,11 @@ import type { DmaOperation, SystemEvent } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
-import { Counters } from './counters.ts';
+import { Counters, type CountersState } from './counters.ts';
 import { counterBit, csrNumbersOf, csrOf } from './csr.ts';
 import type { Engine } from './interpret.ts';
-import { HardwareLoops } from './loops.ts';
+import { HardwareLoops, type LoopsState } from './loops.ts';
+import type { PmpState } from './pmp.ts';
 import { access, MACHINE, mstatus, USER } from './privilege.ts';
 import { type Objection, Protection } from './protection.ts';
 import { Reservation } from './reservation.ts';
@@ -24,9 +25,43 @@ import {
   type TrapState,
   UnhandledTrap,
 } from './trap.ts';
+import type { TriggersState } from './triggers.ts';
 
 /** Traps without a retired instruction between them after which no instruction will ever retire. */
 const ENDLESS_TRAPS = 1000;
+
+/** What of a hart's state is a field of its own. */
+const PLAIN = [
+  'pc',
+  'privilege',
+  'mstatus',
+  'mie',
+  'mip',
+  'mtvec',
+  'mepc',
+  'mcause',
+  'mtval',
+  'mscratch',
+  'mcounteren',
+  'instret',
+  'cycle',
+  'sleepCycles',
+  'asleep',
+  'stalled',
+] as const;
+
+/** All that decides what a hart does next, memory aside; the same whatever engine ran it. */
+export interface HartState extends Pick<Hart, (typeof PLAIN)[number]> {
+  /** x0 to x31. */
+  readonly x: Int32Array;
+  readonly loops: LoopsState;
+  readonly counters: CountersState;
+  readonly pmp: PmpState;
+  readonly triggers: TriggersState;
+  readonly reservation: number | null;
+  /** Traps in a row without a retired instruction, and how many had retired at the last. */
+  readonly traps: readonly [count: number, retired: number];
+}
 
 /** A map for `loadMap` or `storeMap` that sends every access through the hart, which then checks it. */
 let everyAccess: Int32Array | undefined;
@@ -206,6 +241,41 @@ export class Hart implements TrapState {
     if (cycle >= this.#end) return;
     this.left -= this.#end - cycle;
     this.#end = cycle;
+  }
+
+  /** The state between two slices. */
+  snapshot(): HartState {
+    const plain = Object.fromEntries(PLAIN.map((name) => [name, this[name]])) as Pick<
+      Hart,
+      (typeof PLAIN)[number]
+    >;
+    return {
+      ...plain,
+      x: this.x.slice(0, 32),
+      loops: this.loops.snapshot(),
+      counters: this.counters.snapshot(),
+      pmp: this.protection.pmp.snapshot(),
+      triggers: this.protection.triggers.snapshot(),
+      reservation: this.#reservation.address ?? null,
+      traps: [this.#traps, this.#retiredAtTrap],
+    };
+  }
+
+  /** Memory must be restored before: hardware loops look at their bodies. */
+  restore(state: HartState): void {
+    const { x, loops, counters, pmp, triggers, reservation, traps } = state;
+    Object.assign(this, Object.fromEntries(PLAIN.map((name) => [name, state[name]])));
+    this.x.set(x);
+    this.loops.restore(loops, this.pc);
+    this.counters.restore(counters);
+    this.protection.pmp.restore(pmp);
+    this.protection.triggers.restore(triggers);
+    this.#reservation.restore(reservation ?? undefined);
+    [this.#traps, this.#retiredAtTrap] = traps;
+    this.#access = undefined;
+    this.#stopping = false;
+    this.left = 0;
+    this.#end = this.cycle;
   }
 
   /** Ends sleep at machine time `now`. */

@@ -21,6 +21,15 @@ export interface LoopContext {
   decode(address: number): Decoded | undefined;
 }
 
+/** Absent addresses are null, so that the state survives as JSON. */
+export interface LoopsState {
+  readonly registers: Int32Array;
+  readonly misaligned: readonly (number | null)[];
+  readonly endSetBy: readonly (number | null)[];
+  readonly sound: readonly (readonly number[])[];
+  readonly suspect: boolean;
+}
+
 /** Distance that the manual asks for between the ends of nested loops, bytes. */
 const END_DISTANCE = 8;
 const MINIMUM_BODY = 3;
@@ -59,6 +68,32 @@ export class HardwareLoops {
     this.#endSetBy.fill(undefined);
     this.#suspect = false;
     for (const sound of this.#sound) sound.clear();
+  }
+
+  snapshot(): LoopsState {
+    return {
+      registers: this.registers.slice(),
+      misaligned: this.#misaligned.map((pc) => pc ?? null),
+      endSetBy: this.#endSetBy.map((pc) => pc ?? null),
+      sound: this.#sound.map((bodies) => [...bodies]),
+      suspect: this.#suspect,
+    };
+  }
+
+  /** @param pc where the hart stands: a loop that breaks a rule is looked for from there on */
+  restore(state: LoopsState, pc: number): void {
+    this.registers.set(state.registers);
+    for (const [i, at] of state.misaligned.entries()) this.#misaligned[i] = at ?? undefined;
+    for (const [i, at] of state.endSetBy.entries()) this.#endSetBy[i] = at ?? undefined;
+    for (const [i, bodies] of state.sound.entries()) {
+      this.#sound[i].clear();
+      for (const body of bodies) this.#sound[i].add(body);
+    }
+    this.#suspect = state.suspect;
+    for (const loop of [0, 1]) this.#context.watchEnd(this.get(loop, 'last'));
+    if (!state.suspect) return;
+    this.#context.watchEnd(pc);
+    for (const loop of [0, 1]) this.#context.watchEnd(this.get(loop, 'start'));
   }
 
   /** The value of a loop register; the count is unsigned in meaning, signed at rest. */

@@ -29,6 +29,11 @@ export interface Denial {
   readonly reason: string;
 }
 
+export interface PmpState {
+  readonly config: Uint8Array;
+  readonly address: Int32Array;
+}
+
 export class Pmp {
   /** Configuration bytes, pmp0cfg first. Change them through `writeConfig`. */
   readonly config = new Uint8Array(PMP_ENTRIES);
@@ -93,6 +98,16 @@ export class Pmp {
       return { address: part, reason: `PMP entry ${region.entry} denies it to ${modeName(mode)}` };
     }
     return undefined;
+  }
+
+  snapshot(): PmpState {
+    return { config: this.config.slice(), address: this.address.slice() };
+  }
+
+  restore({ config, address }: PmpState): void {
+    this.config.set(config);
+    this.address.set(address);
+    this.#refresh();
   }
 
   #locked(entry: number): boolean {

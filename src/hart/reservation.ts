@@ -14,6 +14,11 @@ export class Reservation {
     this.#bus = bus;
   }
 
+  /** The reserved word, if there is one. */
+  get address(): number | undefined {
+    return this.#address;
+  }
+
   set(address: number): void {
     this.#address = address;
   }
@@ -23,6 +28,13 @@ export class Reservation {
     const held = this.#address === address;
     this.#address = undefined;
     return held;
+  }
+
+  /** Puts a reservation (or none) in place of the present one, while the hart does not run. */
+  restore(address: number | undefined): void {
+    this.unwatch();
+    this.#address = address;
+    this.watch();
   }
 
   /** The hart stops running: from here on, stores are by others. */

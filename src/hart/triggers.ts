@@ -26,6 +26,12 @@ const matchOf = (value: number): number => (value & tdata1.match) >>> 7;
 /** tinfo of every trigger: version 1.0 and the types it can take. */
 export const TINFO = (1 << 24) | (1 << TYPE.mcontrol) | (1 << TYPE.mcontrol6) | (1 << TYPE.disabled);
 
+export interface TriggersState {
+  readonly selected: number;
+  readonly tdata1: Int32Array;
+  readonly tdata2: Int32Array;
+}
+
 export class Triggers {
   #selected = 0;
   readonly #tdata1 = new Int32Array(TRIGGERS).fill(DISABLED);
@@ -48,8 +54,7 @@ export class Triggers {
   /** An unknown type disables the trigger; an unknown match becomes `equal`; fields that do not exist read as 0. */
   set tdata1(value: number) {
     this.#tdata1[this.#selected] = legal(value);
-    this.#machine = this.#watched(tdata1.m);
-    this.#user = this.#watched(tdata1.u);
+    this.#refresh();
   }
 
   get tdata2(): number {
@@ -75,6 +80,22 @@ export class Triggers {
       }
     }
     return undefined;
+  }
+
+  snapshot(): TriggersState {
+    return { selected: this.#selected, tdata1: this.#tdata1.slice(), tdata2: this.#tdata2.slice() };
+  }
+
+  restore({ selected, tdata1: controls, tdata2 }: TriggersState): void {
+    this.#selected = selected;
+    this.#tdata1.set(controls);
+    this.#tdata2.set(tdata2);
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    this.#machine = this.#watched(tdata1.m);
+    this.#user = this.#watched(tdata1.u);
   }
 
   #watched(mode: number): number {
