@@ -35,6 +35,10 @@ export interface Stepper {
 export interface ClusterState {
   readonly turn: number;
   readonly end: number;
+  /** Time of the last deadline that fired. */
+  readonly fired: number;
+  /** While others are frozen: the harts that run, and their round. */
+  readonly thawed?: { readonly harts: readonly number[]; readonly turn: number; readonly end: number };
 }
 
 /**
@@ -125,12 +129,22 @@ export class Cluster implements HartLines {
   }
 
   snapshot(): ClusterState {
-    return { turn: this.#turn, end: this.#end };
+    const { harts, turn, end } = this.#round;
+    return {
+      turn: this.#all.turn,
+      end: this.#all.end,
+      fired: this.#fired,
+      ...(this.#round === this.#all ? {} : { thawed: { harts: harts.map((h) => h.index), turn, end } }),
+    };
   }
 
-  restore({ turn, end }: ClusterState): void {
-    this.#turn = turn;
-    this.#end = end;
+  restore({ turn, end, fired, thawed }: ClusterState): void {
+    this.#all.turn = turn;
+    this.#all.end = end;
+    this.#fired = fired;
+    this.#round = thawed
+      ? { harts: thawed.harts.map((i) => this.harts[i]), turn: thawed.turn, end: thawed.end }
+      : this.#all;
   }
 
   /** Instructions retired by all harts. */

@@ -26,11 +26,11 @@ import { ElfError, hex, MachineError, UsageError } from '../errors.ts';
 import { CodeCache } from '../hart/code-cache.ts';
 import { Hart } from '../hart/hart.ts';
 import { createInterpreter, type Engine } from '../hart/interpret.ts';
-import { causeName, UnhandledTrap } from '../hart/trap.ts';
+import { causeName, type Fault, UnhandledTrap } from '../hart/trap.ts';
 import { CaptureConsole, type HostConsole } from '../host/console.ts';
 import type { GuestMemory } from '../host/guest-memory.ts';
 import { Htif } from '../host/htif.ts';
-import { Semihosting } from '../host/semihosting.ts';
+import { Semihosting, type SemihostingState } from '../host/semihosting.ts';
 import { type Isa, parseIsa } from '../isa/isa.ts';
 import { Translator } from '../jit/translator.ts';
 import { Bus } from '../memory/bus.ts';
@@ -60,6 +60,13 @@ export interface HartStatistics {
   readonly instructions: number;
   readonly cycles: number;
   readonly sleepCycles: number;
+}
+
+/** What the services of the host remember of the guest. */
+export interface HostState {
+  /** With what the guest has exited; null while it runs. */
+  readonly exit: number | null;
+  readonly semihosting: SemihostingState;
 }
 
 /** Counts since reset. */
@@ -94,6 +101,8 @@ export class Machine {
   readonly clint: Clint;
   readonly uart: Uart;
   readonly console: HostConsole;
+  /** One for each instruction set among the harts. */
+  readonly codeCaches: CodeCache[] = [];
   /** One for each instruction set among the harts; none where all is interpreted. */
   readonly translators: Translator[] = [];
   program: Program | undefined;
@@ -196,11 +205,20 @@ export class Machine {
       try {
         this.cluster.run(maxInstructions);
       } catch (error) {
-        if (error instanceof UnhandledTrap) throw new MachineError(this.#describeTrap(error));
+        if (error instanceof UnhandledTrap) {
+          throw new MachineError(
+            `${this.describeFault(error.fault)}; the guest has no trap handler (mtvec is 0)`,
+          );
+        }
         throw error;
       }
     }
     return this.#exit === undefined ? { kind: 'budget' } : { kind: 'exit', code: this.#exit };
+  }
+
+  /** With what the guest has exited, undefined while it has not. */
+  get exitCode(): number | undefined {
+    return this.#exit;
   }
 
   get statistics(): Statistics {
@@ -217,6 +235,17 @@ export class Machine {
       dma: { ...this.dma.statistics },
       ita: { ...(this.ita?.statistics ?? NOTHING) },
     };
+  }
+
+  /** The part of a snapshot that no device holds; see snapshot.ts for the whole. */
+  snapshotHost(): HostState {
+    return { exit: this.#exit ?? null, semihosting: this.#semihosting.snapshot() };
+  }
+
+  /** @throws InputError for an open file of the host that cannot be opened again */
+  restoreHost({ exit, semihosting }: HostState): void {
+    this.#semihosting.restore(semihosting);
+    this.#exit = exit ?? undefined;
   }
 
   /** A hash of all writable memory, for comparing runs (FNV-1a over 32-bit words, two lanes, 16 hex digits). */
@@ -239,10 +268,17 @@ export class Machine {
     return describeAddress(this.program, address >>> 0);
   }
 
+  /** What a trap was about: the access or cause, hart, pc and reason. */
+  describeFault({ access, hart, mcause, mtval, pc }: Fault): string {
+    const what = access?.what ?? causeName(mcause) + (mtval ? ` (${hex(mtval)})` : '');
+    return `${what} by hart ${hart} at pc ${this.describe(pc)}${access ? `: ${access.reason}` : ''}`;
+  }
+
   #createHarts(engine: EngineChoice): Hart[] {
     const engines = new Map<string, { cache: CodeCache; engine: Engine }>();
     const create = (isa: Isa): { cache: CodeCache; engine: Engine } => {
       const cache = new CodeCache(isa, this.bus);
+      this.codeCaches.push(cache);
       if (engine === 'interpret') return { cache, engine: createInterpreter(isa, this.bus, cache) };
       const translator = new Translator(isa, this.bus, cache, engine === 'auto' ? WARM_UP : 0);
       this.translators.push(translator);
@@ -329,13 +365,6 @@ export class Machine {
       ITA_MACS: ita.macs,
     };
     return totals[event];
-  }
-
-  #describeTrap({ fault }: UnhandledTrap): string {
-    const { access, hart, mcause, mtval, pc } = fault;
-    const what = access?.what ?? causeName(mcause) + (mtval ? ` (${hex(mtval)})` : '');
-    const where = `${what} by hart ${hart} at pc ${this.describe(pc)}${access ? `: ${access.reason}` : ''}`;
-    return `${where}; the guest has no trap handler (mtvec is 0)`;
   }
 
   #describeDeadlock(): string {

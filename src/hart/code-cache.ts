@@ -23,6 +23,8 @@ export const slot = {
 /** Operations below this number are not instructions. */
 export const UNDECODED = 0;
 export const ILLEGAL = 1;
+/** The hart is to be asked before the instruction: a debugger halts there. */
+export const MARKED = 2;
 export const FIRST_OPERATION = 8;
 
 const PAGE = 4096;
@@ -62,7 +64,8 @@ export class CodeCache {
   readonly #pages = new Map<number, Int32Array>();
   readonly #operations: Map<string, number>;
   readonly #loopEnds = new Set<number>();
-  readonly #loopEndListeners: ((pc: number) => void)[] = [];
+  readonly #marks = new Set<number>();
+  readonly #markListeners: ((pc: number) => void)[] = [];
 
   constructor(isa: Isa, bus: Bus) {
     this.isa = isa;
@@ -87,9 +90,17 @@ export class CodeCache {
   decode(pc: number): boolean {
     const slots = this.page(pc);
     if (!slots) return false;
+    const at = pc & (PAGE - 1);
+    if (this.#marks.has(pc)) {
+      slots[at] = MARKED;
+      return true;
+    }
+    return this.#decodeAt(pc, slots, at);
+  }
+
+  #decodeAt(pc: number, slots: Int32Array, at: number): boolean {
     const word = this.fetch(pc);
     if (word === undefined) return false;
-    const at = pc & (PAGE - 1);
     const decoded = decoderOf(this.isa).decode(word);
     if (!decoded) {
       slots[at] = ILLEGAL | (instructionBytes(word) << slot.bytes);
@@ -118,9 +129,34 @@ export class CodeCache {
     if (slots && slots[at] < 0) return;
     if (!this.#loopEnds.has(pc)) {
       this.#loopEnds.add(pc);
-      for (const listener of this.#loopEndListeners) listener(pc);
+      for (const listener of this.#markListeners) listener(pc);
     }
     if (slots && slots[at] !== UNDECODED) slots[at] |= 1 << slot.loopEnd;
+  }
+
+  /** Lets the hart be asked before the instruction at `pc` (`Hart.marked`), or no longer. */
+  mark(pc: number, on: boolean): void {
+    if (this.#marks.has(pc) === on) return;
+    if (on) this.#marks.add(pc);
+    else this.#marks.delete(pc);
+    this.rearm(pc);
+    for (const listener of this.#markListeners) listener(pc);
+  }
+
+  isMarked(pc: number): boolean {
+    return this.#marks.has(pc);
+  }
+
+  /** Lets the interpreter execute the marked instruction at `pc` until `rearm`; false where it cannot be fetched. */
+  lift(pc: number): boolean {
+    const slots = this.page(pc);
+    return slots !== undefined && this.#decodeAt(pc, slots, pc & (PAGE - 1));
+  }
+
+  /** Ends `lift`. */
+  rearm(pc: number): void {
+    const slots = this.#pages.get(pc >>> 12);
+    if (slots) slots[pc & (PAGE - 1)] = UNDECODED;
   }
 
   /** Whether a hardware loop may end with the instruction at `pc`. */
@@ -128,9 +164,9 @@ export class CodeCache {
     return this.#loopEnds.has(pc);
   }
 
-  /** Calls back for each address that becomes a possible loop end. */
-  onLoopEnd(listener: (pc: number) => void): void {
-    this.#loopEndListeners.push(listener);
+  /** Calls back for each address that becomes a possible loop end, is marked or is no longer. */
+  onMark(listener: (pc: number) => void): void {
+    this.#markListeners.push(listener);
   }
 
   /** The instruction at `pc`, undefined where there is none or it is illegal. */

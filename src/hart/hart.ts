@@ -11,6 +11,7 @@ import { counterBit, csrNumbersOf, csrOf } from './csr.ts';
 import type { Engine } from './interpret.ts';
 import { HardwareLoops, type LoopsState } from './loops.ts';
 import type { PmpState } from './pmp.ts';
+import { HALT, type HartObserver } from './observer.ts';
 import { access, MACHINE, mstatus, USER } from './privilege.ts';
 import { type Objection, Protection } from './protection.ts';
 import { Reservation } from './reservation.ts';
@@ -131,6 +132,8 @@ export class Hart implements TrapState {
   checked = false;
   /** Fetches need checks too: each engine call is then for one instruction. */
   careful = false;
+  /** A debugger that is asked before accesses, marked instructions and traps. */
+  observer: HartObserver | undefined;
 
   readonly #context: HartContext;
   readonly #engine: Engine;
@@ -143,6 +146,8 @@ export class Hart implements TrapState {
   #retiredAtTrap = -1;
   readonly #reservation: Reservation;
   #access: Fault['access'];
+  /** The exception being raised, until its trap is taken. */
+  #exception = { mcause: 0, mtval: 0 };
 
   constructor(index: number, isa: Isa, context: HartContext) {
     this.index = index;
@@ -193,7 +198,7 @@ export class Hart implements TrapState {
   }
 
   /**
-   * Executes until machine time `until` or until the hart sleeps or is asked to stop.
+   * Executes until machine time `until` or until the hart sleeps, is asked to stop, or its observer halts it.
    * @throws UnhandledTrap when a trap finds `mtvec` = 0; MachineError from devices
    */
   run(until: number): void {
@@ -210,8 +215,9 @@ export class Hart implements TrapState {
           else this.#engine(this);
         } catch (thrown) {
           if (thrown === STALL) this.#sleep(true);
-          else if (thrown === TRAP) this.#enterTrap();
-          else throw thrown;
+          else if (thrown === HALT) break;
+          else if (thrown !== TRAP) throw thrown;
+          else if (!this.#trap()) break;
         }
         if (this.#stopping) break;
       }
@@ -240,6 +246,14 @@ export class Hart implements TrapState {
   shorten(cycle: number): void {
     if (cycle >= this.#end) return;
     this.left -= this.#end - cycle;
+    this.#end = cycle;
+  }
+
+  /** Lets time pass without the hart, which a debugger kept from running, up to machine time `cycle`. */
+  skipTo(cycle: number): void {
+    if (this.asleep || cycle <= this.cycle) return;
+    this.sleepCycles += cycle - this.cycle;
+    this.cycle = cycle;
     this.#end = cycle;
   }
 
@@ -283,11 +297,7 @@ export class Hart implements TrapState {
     if (!this.asleep) return;
     this.asleep = false;
     this.stalled = false;
-    if (now > this.cycle) {
-      this.sleepCycles += now - this.cycle;
-      this.cycle = now;
-      this.#end = now;
-    }
+    this.skipTo(now);
   }
 
   /**
@@ -306,6 +316,7 @@ export class Hart implements TrapState {
   load(address: number, bytes: number, signed: boolean): number {
     const what = `load of ${bytes} bytes from`;
     if (this.checked) this.#heed(this.protection.objection(access.load, address, bytes), what, address);
+    this.observer?.access(this, access.load, address, bytes);
     const value = this.#onBus(cause.loadAccess, what, address, () =>
       this.#context.bus.load(address, bytes, this.index),
     );
@@ -316,6 +327,7 @@ export class Hart implements TrapState {
   store(address: number, bytes: number, value: number): void {
     const what = `store of ${bytes} bytes to`;
     if (this.checked) this.#heed(this.protection.objection(access.store, address, bytes), what, address);
+    this.observer?.access(this, access.store, address, bytes);
     this.#onBus(cause.storeAccess, what, address, () =>
       this.#context.bus.store(address, bytes, value, this.index),
     );
@@ -324,6 +336,7 @@ export class Hart implements TrapState {
   loadReserved(address: number): number {
     if (this.checked) this.#heed(this.protection.objection(access.load, address, 4), 'lr.w from', address);
     this.#checkAtomic(address, cause.loadMisaligned, cause.loadAccess, 'lr.w from');
+    this.observer?.access(this, access.load, address, 4);
     this.#reservation.set(address);
     return this.load(address, 4, true);
   }
@@ -331,6 +344,7 @@ export class Hart implements TrapState {
   storeConditional(address: number, value: number): number {
     if (this.checked) this.#heed(this.protection.objection(access.store, address, 4), 'sc.w to', address);
     this.#checkAtomic(address, cause.storeMisaligned, cause.storeAccess, 'sc.w to');
+    if (this.#reservation.holds(address)) this.observer?.access(this, access.store, address, 4);
     if (!this.#reservation.take(address)) return 1;
     this.store(address, 4, value);
     return 0;
@@ -339,6 +353,7 @@ export class Hart implements TrapState {
   amoLoad(address: number): number {
     if (this.checked) this.#heed(this.protection.objectionToAmo(address), 'AMO on', address);
     this.#checkAtomic(address, cause.storeMisaligned, cause.storeAccess, 'AMO on');
+    this.observer?.access(this, access.load | access.store, address, 4);
     return this.load(address, 4, true);
   }
 
@@ -373,7 +388,10 @@ export class Hart implements TrapState {
       case 'ecall':
         return this.#raise(this.privilege === MACHINE ? cause.ecallFromMachine : cause.ecallFromUser, 0);
       case 'ebreak':
-        if (!this.#context.semihost(this)) this.#raise(cause.breakpoint, this.pc);
+        if (!this.#context.semihost(this)) {
+          this.observer?.ebreak(this);
+          this.#raise(cause.breakpoint, this.pc);
+        }
         return this.#retireTo(this.loops.next(this.pc, this.pc + 4));
       case 'mret':
         return this.#mret();
@@ -382,6 +400,12 @@ export class Hart implements TrapState {
         this.#retireTo(this.loops.next(this.pc, this.pc + 4));
         if (!(this.mip & this.mie) && !this.#context.eventPending(this.index)) this.#sleep(false);
     }
+  }
+
+  /** The instruction at pc is marked in the code cache; on return it is executed all the same. */
+  marked(): void {
+    this.observer?.marked(this);
+    if (!this.#context.cache.lift(this.pc)) this.fetchFault();
   }
 
   illegalInstruction(word: number): never {
@@ -415,6 +439,7 @@ export class Hart implements TrapState {
     if (this.privilege !== MACHINE) this.#illegalHere();
     returnFromTrap(this);
     this.#retireTo(this.mepc);
+    this.observer?.returned(this);
   }
 
   /** Before each engine call: privilege, PMP and triggers may have changed. */
@@ -498,31 +523,42 @@ export class Hart implements TrapState {
   }
 
   #raise(mcause: number, mtval: number): never {
-    this.mcause = mcause;
-    this.mtval = mtval | 0;
+    this.#exception = { mcause, mtval: mtval | 0 };
     throw TRAP;
   }
 
   #interrupt(): void {
     const mcause = interruptToTake(this);
     if (mcause === undefined) return;
-    this.mcause = mcause;
-    this.mtval = 0;
-    this.#enterTrap();
+    this.#exception = { mcause, mtval: 0 };
+    if (!this.#trap()) throw HALT;
   }
 
-  /** Takes the trap described by mcause and mtval at pc; costs one cycle and retires nothing. */
-  #enterTrap(): void {
-    if (this.mtvec === 0) {
-      throw new UnhandledTrap({
-        hart: this.index,
-        mcause: this.mcause,
-        mtval: this.mtval,
-        pc: this.pc,
-        ...(this.#access === undefined ? {} : { access: this.#access }),
-      });
-    }
+  /** Takes the trap of the present exception unless the observer halts the hart before it. */
+  #trap(): boolean {
+    const fault: Fault = {
+      hart: this.index,
+      ...this.#exception,
+      pc: this.pc,
+      ...(this.#access === undefined ? {} : { access: this.#access }),
+    };
     this.#access = undefined;
+    try {
+      this.observer?.trap(this, fault);
+    } catch (thrown) {
+      if (thrown === HALT) return false;
+      throw thrown;
+    }
+    if (this.mtvec === 0) throw new UnhandledTrap(fault);
+    this.#enterTrap();
+    this.observer?.trapped(this);
+    return true;
+  }
+
+  /** Takes the trap of the present exception at pc; costs one cycle and retires nothing. */
+  #enterTrap(): void {
+    this.mcause = this.#exception.mcause;
+    this.mtval = this.#exception.mtval;
     takeTrap(this);
     this.left--;
     this.#unretired++;

@@ -14,7 +14,16 @@ import type {
 } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
-import { fieldOf, FIRST_OPERATION, ILLEGAL, placeOf, slot, UNDECODED, type CodeCache } from './code-cache.ts';
+import {
+  fieldOf,
+  FIRST_OPERATION,
+  ILLEGAL,
+  MARKED,
+  placeOf,
+  slot,
+  UNDECODED,
+  type CodeCache,
+} from './code-cache.ts';
 import type { Hart } from './hart.ts';
 
 /** Runs a hart until its budget `left` is used up, it yields, or it throws TRAP or STALL; pc and left are then stored. */
@@ -451,6 +460,10 @@ return function interpret(hart) {
       case ${UNDECODED}:
         ${SPILL}
         if (!cache.decode(pc)) hart.fetchFault();
+        continue;
+      case ${MARKED}:
+        ${SPILL}
+        hart.marked();
         continue;
       case ${ILLEGAL}:
         ${SPILL}

@@ -23,6 +23,10 @@ export class Reservation {
     this.#address = address;
   }
 
+  holds(address: number): boolean {
+    return this.#address === address;
+  }
+
   /** Gives the reservation up; whether it was for `address`. */
   take(address: number): boolean {
     const held = this.#address === address;

@@ -131,6 +131,7 @@ export class Scan {
   #effects(decoded: Decoded, pc: number): Effects {
     const effects = effectsOf(decoded, pc, this.#cache.isa.has('c'));
     const { loop } = effects;
+    if (this.#cache.isMarked(pc)) return { ...effects, flow: { kind: 'interpret' } };
     if (!loop) return effects;
     if (!this.#profile.loopEnd(loop.last)) return { ...effects, flow: { kind: 'interpret' } };
     this.#loopStarts.set(loop.last, loop.start);

@@ -99,7 +99,7 @@ export class Translator {
         this.#store(address, bytes, value, pc, left),
     };
     bus.onCodeStore((address, bytes) => this.#invalidate(address, bytes));
-    cache.onLoopEnd((pc) => this.#invalidate(pc, 2));
+    cache.onMark((pc) => this.#invalidate(pc - 2, 4)); // what falls through to pc included
   }
 
   /** The engine: see `Engine`. */
