@@ -106,6 +106,8 @@ export class Machine {
   /** One for each instruction set among the harts; none where all is interpreted. */
   readonly translators: Translator[] = [];
   program: Program | undefined;
+  /** Semihosting operations that a debugger performs: their `ebreak` is an ordinary breakpoint to the machine. */
+  deferredSemihosting: ReadonlySet<number> = new Set();
   readonly #semihosting: Semihosting;
   /** RAM as host services see it. */
   readonly #guestMemory: GuestMemory = {
@@ -332,6 +334,7 @@ export class Machine {
   }
 
   #semihost(hart: Hart): boolean {
+    if (this.deferredSemihosting.has(hart.x[10])) return false;
     const result = this.#semihosting.call(hart.pc, hart.x[10], hart.x[11], (pc) => this.#word(pc));
     if (result === undefined) return false;
     if ('exit' in result) this.#finish(result.exit);
