@@ -315,6 +315,7 @@ export class Machine {
         this.peripherals.jobFinished(0);
         this.events.raise(EVENT.ITA, 2 ** this.config.harts - 1);
       },
+      onAccess: (kind, address, bytes) => this.bus.deviceObserver?.('ita', kind, address, bytes),
     });
   }
 

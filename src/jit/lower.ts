@@ -27,6 +27,8 @@ export interface MemoryPlan {
   readonly windows: readonly { readonly base: number; readonly bytes: number; readonly offset: number }[];
   /** One i32 for each 4 KiB page: what to add to a guest address to store there, or 0. */
   readonly storeMap: number;
+  /** The same for loads, where it must be asked: a debugger watches loads from some page. */
+  readonly loadMap: number | undefined;
 }
 
 /** What the emitter of a region gives to the lowering of one instruction. */
@@ -283,6 +285,13 @@ export class Lowering implements Semantics<Value> {
     const at = this.#frame.temporary();
     const [main, ...others] = memory.windows;
     address.push();
+    if (memory.loadMap !== undefined) {
+      const delta = this.#frame.temporary();
+      f.set(at);
+      this.#pushUnlessPlain(at, delta, bytes, memory.loadMap);
+      this.#frame.interpretIf();
+      return this.bind({ push: () => f.get(at).get(delta).op(i32.add).memory(opcode, 0) });
+    }
     if (!wanders) {
       f.i32(main.base | 0)
         .op(i32.sub)
@@ -399,10 +408,10 @@ export class Lowering implements Semantics<Value> {
     };
   }
 
-  /** Pushes whether `a` is misaligned or its page does not take plain stores; `delta` leads to the linear memory. */
-  #pushUnlessPlain(a: number, delta: number, bytes: number): void {
-    const { f, memory } = this.#frame;
-    f.get(a).i32(10).op(i32.shrU).i32(0x3f_fffc).op(i32.and).memory(i32.load, memory.storeMap, 2).tee(delta);
+  /** Pushes whether `a` is misaligned or its page does not take plain accesses; `delta` leads to the linear memory. */
+  #pushUnlessPlain(a: number, delta: number, bytes: number, map = this.#frame.memory.storeMap): void {
+    const { f } = this.#frame;
+    f.get(a).i32(10).op(i32.shrU).i32(0x3f_fffc).op(i32.and).memory(i32.load, map, 2).tee(delta);
     f.op(i32.eqz);
     if (bytes > 1)
       f.get(a)

@@ -66,7 +66,7 @@ export class Translator {
   readonly #slowAccesses = new Map<number, number>();
   /** Arrivals that an address needs before it is looked at again; without end where nothing can be translated. */
   readonly #patience = new Map<number, number>();
-  readonly #memoryPlan: MemoryPlan;
+  #memoryPlan: MemoryPlan;
   readonly #jumpCache: Int32Array;
   readonly #imports: Record<string, unknown>;
   #driver: Driver | undefined;
@@ -85,7 +85,14 @@ export class Translator {
     this.#scan = new Scan(cache, this.#counts);
     this.#interpret = createInterpreter(isa, bus, cache, this.#counts);
     const windows = memory.windows.filter((w) => w.writable).toSorted((a, b) => b.bytes - a.bytes);
-    this.#memoryPlan = { windows, storeMap: bus.storeMap.byteOffset };
+    this.#memoryPlan = { windows, storeMap: bus.storeMap.byteOffset, loadMap: undefined };
+    bus.onObservation(() => {
+      this.#dropAll();
+      this.#memoryPlan = {
+        ...this.#memoryPlan,
+        loadMap: bus.observesLoads ? bus.loadMap.byteOffset : undefined,
+      };
+    });
     this.#jumpCache = new Int32Array(
       memory.wasm.buffer,
       memory.reserve(8 * JUMP_CACHE_ENTRIES),
@@ -239,9 +246,13 @@ export class Translator {
     const free = this.#translations.indexOf(undefined);
     if (free >= 0) return free;
     if (this.#translations.length < SLOTS) return this.#translations.length;
+    this.#dropAll();
+    return 0;
+  }
+
+  #dropAll(): void {
     for (const translation of this.#translations) if (translation) this.#drop(translation);
     this.#builds.clear();
-    return 0;
   }
 
   #drop({ slot, ways }: Translation): void {

@@ -18,6 +18,14 @@ export interface Mapping {
 /** Called after a store has touched a watched range. */
 export type StoreWatcher = (address: number, bytes: number, hart: number) => void;
 
+/** Hears of accesses that a device makes by itself, after them. */
+export type DeviceObserver = (
+  by: 'dma' | 'ita',
+  kind: 'load' | 'store',
+  address: number,
+  bytes: number,
+) => void;
+
 /** Initiator number of accesses that no hart makes: DMA, loaders, tools. */
 export const NO_HART = -1;
 
@@ -26,7 +34,7 @@ export const NO_HART = -1;
  *
  * `loadMap` and `storeMap` give, for each 4 KiB page of the guest, the number to add to a guest address to reach the
  * linear memory, or 0 where the access must come through `load` and `store`: devices, unmapped space, read-only
- * memory, pages holding decoded instructions and pages somebody watches.
+ * memory, pages holding decoded instructions and pages somebody watches or observes.
  */
 export class Bus {
   readonly memory: Memory;
@@ -37,6 +45,14 @@ export class Bus {
   readonly #code = new Set<number>();
   readonly #watchers: { address: number; bytes: number; act: StoreWatcher }[] = [];
   readonly #codeListeners: ((address: number, bytes: number) => void)[] = [];
+  /** Pages whose accesses, or stores only, must come through the hart, which tells its observer. */
+  #observed: { readonly accesses: ReadonlySet<number>; readonly stores: ReadonlySet<number> } = {
+    accesses: new Set(),
+    stores: new Set(),
+  };
+  readonly #observationListeners: (() => void)[] = [];
+  /** Set by a debugger. */
+  deviceObserver: DeviceObserver | undefined;
 
   constructor(memory: Memory) {
     this.memory = memory;
@@ -119,6 +135,7 @@ export class Bus {
         const data = this.bytes(src + row * srcStride, bytes);
         this.#overwrite((dst + row * dstStride) >>> 0, bytes, (row_) => row_.set(data));
       }
+      this.#tell(rows);
       return;
     }
     let read = src - source.base + source.offset;
@@ -129,11 +146,13 @@ export class Bus {
       write += dstStride;
     }
     this.#stored(to.address, to.bytes, NO_HART);
+    this.#tell(rows);
   }
 
   /** Sets bytes as the DMA engine does. */
   fill(destination: number, value: number, bytes: number): void {
     this.#overwrite(destination, bytes, (target) => target.fill(value));
+    this.deviceObserver?.('dma', 'store', destination >>> 0, bytes);
   }
 
   /** Calls `act` after each store that touches the range; returns the function that ends it. */
@@ -157,6 +176,27 @@ export class Bus {
 
   onCodeStore(listener: (address: number, bytes: number) => void): void {
     this.#codeListeners.push(listener);
+  }
+
+  /** Sends all accesses, or the stores, to these pages (address / 4096) through the harts; replaces what was observed before. */
+  observe(accesses: ReadonlySet<number>, stores: ReadonlySet<number>): void {
+    const before = this.#observed;
+    this.#observed = { accesses, stores };
+    for (const pages of [before.accesses, before.stores, accesses, stores]) {
+      for (const page of pages) this.#refreshPage(page);
+    }
+    if (before.accesses.size > 0 === accesses.size > 0) return;
+    for (const listener of this.#observationListeners) listener();
+  }
+
+  /** Whether loads from some page must come through the hart. */
+  get observesLoads(): boolean {
+    return this.#observed.accesses.size > 0;
+  }
+
+  /** Calls back when `observesLoads` changes. */
+  onObservation(listener: () => void): void {
+    this.#observationListeners.push(listener);
   }
 
   #openWindow(window: RamWindow): void {
@@ -222,13 +262,29 @@ export class Bus {
   }
 
   #refreshPages(address: number, bytes: number): void {
-    for (let page = address >>> PAGE_BITS; page <= (address + bytes - 1) >>> PAGE_BITS; page++) {
-      const window = this.memory.window(page * 4096, 4096);
-      const watched = this.#watchers.some(
-        (w) => w.address < (page + 1) * 4096 && page * 4096 < w.address + w.bytes,
-      );
-      this.storeMap[page] =
-        window?.writable && !watched && !this.#code.has(page) ? (window.offset - window.base) | 0 : 0;
+    for (let page = address >>> PAGE_BITS; page <= (address + bytes - 1) >>> PAGE_BITS; page++)
+      this.#refreshPage(page);
+  }
+
+  #refreshPage(page: number): void {
+    const window = this.memory.window(page * 4096, 4096);
+    const { accesses, stores } = this.#observed;
+    const watched =
+      accesses.has(page) ||
+      stores.has(page) ||
+      this.#watchers.some((w) => w.address < (page + 1) * 4096 && page * 4096 < w.address + w.bytes);
+    const delta = window ? (window.offset - window.base) | 0 : 0;
+    this.loadMap[page] = accesses.has(page) ? 0 : delta;
+    this.storeMap[page] = window?.writable && !watched && !this.#code.has(page) ? delta : 0;
+  }
+
+  /** Tells the observer of each row of a copy. */
+  #tell({ src, dst, bytes, srcStride, dstStride, rows }: Rows): void {
+    const { deviceObserver } = this;
+    if (!deviceObserver) return;
+    for (let row = 0; row < rows; row++) {
+      deviceObserver('dma', 'load', (src + row * srcStride) >>> 0, bytes);
+      deviceObserver('dma', 'store', (dst + row * dstStride) >>> 0, bytes);
     }
   }
 }

@@ -78,11 +78,15 @@ export interface EngineState {
   fetched: number | undefined;
 }
 
+/** Called after the engine has read or written guest memory by itself. */
+export type AccessListener = (kind: 'load' | 'store', address: number, bytes: number) => void;
+
 /** Runs jobs one at a time: `start` samples and computes, `finish` writes the results. */
 export class Engine {
   readonly #tcdm: RamWindow;
   readonly #mask: number;
   readonly #kernel: Kernel;
+  readonly #onAccess: AccessListener;
   #state: EngineState = { step: 'Idle', inner: 0, outer: 0, row: 0, fetched: undefined };
   readonly #tiles: Tiles = { s: 1, e: 1, p: 1, f: 1 };
   readonly #activation: { -readonly [K in keyof ActivationConstants]: number } = {
@@ -94,7 +98,8 @@ export class Engine {
   };
 
   /** The TCDM's base must be a multiple of its size rounded up to a power of two, so that masking finds its offsets. */
-  constructor(memory: Memory, tcdm: RamWindow, softmaxShift: SoftmaxShift) {
+  constructor(memory: Memory, tcdm: RamWindow, softmaxShift: SoftmaxShift, onAccess: AccessListener) {
+    this.#onAccess = onAccess;
     this.#tcdm = tcdm;
     this.#mask = 2 ** Math.ceil(Math.log2(tcdm.bytes)) - 1;
     if ((tcdm.base & this.#mask) !== 0)
@@ -139,11 +144,16 @@ export class Engine {
   finish(job: Job): void {
     this.#readTiles(job.get('TILES'));
     const stream = job.get('CTRL_STREAM');
-    if ((stream & STREAM.outputDisable) === 0)
-      this.#kernel.writeOutput(this.#place(job, 'OUTPUT_PTR', TILE_BYTES));
+    if ((stream & STREAM.outputDisable) === 0) {
+      const output = this.#place(job, 'OUTPUT_PTR', TILE_BYTES);
+      this.#kernel.writeOutput(output);
+      this.#tell('store', output, TILE_BYTES);
+    }
     this.#state.fetched = undefined;
     if ((stream & STREAM.nextload) !== 0) {
-      this.#kernel.readNextWeights(this.#place(job, 'WEIGHT_PTR1', QUARTER_BYTES));
+      const next = this.#place(job, 'WEIGHT_PTR1', QUARTER_BYTES);
+      this.#kernel.readNextWeights(next);
+      this.#tell('load', next, QUARTER_BYTES);
       this.#state.fetched = job.get('WEIGHT_PTR1') >>> 0;
     }
     this.#advance(job);
@@ -181,8 +191,19 @@ export class Engine {
     if ((stream & STREAM.outputDisable) === 0) this.#checkOverlap(job, stream);
     if (logits) kernel.readLogits(input);
     else kernel.readInput(input);
+    this.#tell('load', input, TILE_BYTES);
     kernel.readWeights(weights, preload ? 0 : 1);
-    if ((stream & STREAM.biasDisable) === 0) kernel.readBias(this.#place(job, 'BIAS_PTR', BIAS_BYTES));
+    const fetched = preload ? 0 : QUARTER_BYTES;
+    this.#tell('load', weights + fetched, TILE_BYTES - fetched);
+    if ((stream & STREAM.biasDisable) !== 0) return;
+    const bias = this.#place(job, 'BIAS_PTR', BIAS_BYTES);
+    kernel.readBias(bias);
+    this.#tell('load', bias, BIAS_BYTES);
+  }
+
+  /** @param offset in linear memory, of bytes in the TCDM */
+  #tell(kind: 'load' | 'store', offset: number, bytes: number): void {
+    this.#onAccess(kind, offset - this.#tcdm.offset + this.#tcdm.base, bytes);
   }
 
   #requantize(job: Job, stream: number, index: number): void {

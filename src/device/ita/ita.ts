@@ -3,7 +3,7 @@ import type { Memory, RamWindow } from '../../memory/memory.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Device } from '../device.ts';
 import { type Behaviour, RegisterPort } from '../registers.ts';
-import { Engine, type EngineState, type Job } from './engine.ts';
+import { type AccessListener, Engine, type EngineState, type Job } from './engine.ts';
 import { clearWhileBusy, noRegister, queueFull } from './hazards.ts';
 import {
   BLOCK_BYTES,
@@ -28,6 +28,7 @@ export interface ItaOptions {
   readonly revision: Revision;
   /** Called at the cycle a job completes, after its results are in memory and busy has fallen. */
   readonly onDone: () => void;
+  readonly onAccess?: AccessListener;
 }
 
 export interface ItaStatistics {
@@ -115,13 +116,13 @@ export class Ita implements Device {
   /** The context the access in progress reads. */
   #selected = 0;
 
-  constructor({ memory, tcdm, clock, contexts, softmaxShift, revision, onDone }: ItaOptions) {
+  constructor({ memory, tcdm, clock, contexts, softmaxShift, revision, onDone, onAccess }: ItaOptions) {
     if (!Number.isInteger(contexts) || contexts < 1 || contexts > 4)
       throw new Error(`ITA has 1 to 4 contexts, not ${contexts}`);
     this.#contexts = contexts;
     this.#revision = revision;
     this.#onDone = onDone;
-    this.#engine = new Engine(memory, tcdm, softmaxShift);
+    this.#engine = new Engine(memory, tcdm, softmaxShift, onAccess ?? (() => {}));
     this.#registers = new Int32Array(contexts * JOB_REGISTERS);
     const registers = this.#registers;
     this.#jobs = Array.from({ length: contexts }, (_, context) => ({
