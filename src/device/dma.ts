@@ -90,7 +90,8 @@ interface Bank {
   pending: number;
 }
 
-interface Queued {
+/** A transfer that has not finished. */
+export interface Queued {
   readonly transfer: Transfer;
   readonly hart: number;
   readonly id: number;
@@ -160,6 +161,11 @@ export class Dma implements Device {
 
   get statistics(): Readonly<DmaStatistics> {
     return this.#statistics;
+  }
+
+  /** Unfinished transfers, the active one first. */
+  get queue(): readonly Queued[] {
+    return this.#queue;
   }
 
   /** Whether any transfer of any hart is unfinished. */
