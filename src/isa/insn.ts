@@ -172,15 +172,26 @@ export interface Extension {
   readonly expansions: readonly Expansion[];
 }
 
-/** Defines one instruction. */
+/** Defines one instruction. Its pattern is parsed when it is asked for: no hart has all instructions. */
 export function insn(
   name: string,
   pattern: string,
   syntax: string,
   timing: TimingClass,
   semantics: <V>(e: Semantics<V>) => void,
+  mnemonic = name,
 ): Insn {
-  return { name, mnemonic: name, pattern: parsePattern(pattern), syntax, timing, semantics };
+  let parsed: Pattern | undefined;
+  return {
+    name,
+    mnemonic,
+    get pattern() {
+      return (parsed ??= parsePattern(pattern));
+    },
+    syntax,
+    timing,
+    semantics,
+  };
 }
 
 /** Defines a compressed form by the instruction it expands to; operands of equal name carry over. */

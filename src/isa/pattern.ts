@@ -36,9 +36,60 @@ const SCATTERED = /^([a-z]\w*)\[([\d:|]+)\]$/;
 /** Fields whose sign is extended; every other immediate is unsigned. */
 const SIGNED = new Set(['imm', 'simm']);
 
-interface Draft {
-  pieces: Piece[];
-  bias: number;
+interface Operand {
+  readonly name: string;
+  readonly bias: number;
+  readonly pieces: readonly Piece[];
+  readonly excluded: readonly number[];
+}
+
+/** What a token says, its word bits counted from the lowest that it takes. */
+interface Token {
+  readonly width: number;
+  /** Binary digits as a number. */
+  readonly digits?: number;
+  readonly operands: readonly Operand[];
+}
+
+function parseToken(text: string): Token {
+  const [body, values] = text.split('!=');
+  if (/^[01]+$/.test(body)) {
+    return { width: body.length, digits: Number.parseInt(body, 2), operands: [] };
+  }
+  const excluded = values === undefined ? [] : values.split(',').map(Number);
+  const scattered = SCATTERED.exec(body);
+  if (scattered) {
+    let width = 0;
+    const pieces = scattered[2]
+      .split('|')
+      .toReversed()
+      .map((range): Piece => {
+        const [high, low = high] = range.split(':').map(Number);
+        const wordBit = width;
+        width += high - low + 1;
+        return { wordBit, width: high - low + 1, valueBit: low };
+      });
+    return { width, operands: [{ name: scattered[1], bias: 0, pieces, excluded }] };
+  }
+  const names = body.split('+');
+  const register = REGISTER.exec(names[0]);
+  const width = register ? (register[2] ? 3 : 5) : 1;
+  const operands = names.map((name, i): Operand => ({
+    name: name.replace("'", ''),
+    bias: register?.[2] ? 8 : 0,
+    pieces: [{ wordBit: 0, width, valueBit: 0 }],
+    excluded: i === 0 ? excluded : [],
+  }));
+  return { width, operands };
+}
+
+/** Patterns are many, but they are made of the same few tokens. */
+const tokens = new Map<string, Token>();
+
+function tokenOf(text: string): Token {
+  let token = tokens.get(text);
+  if (!token) tokens.set(text, (token = parseToken(text)));
+  return token;
 }
 
 /**
@@ -46,53 +97,30 @@ interface Draft {
  *
  * Tokens, most significant first: binary digits; `rd rs1 rs2 rs3` (five bits) or with a prime (three bits, x8 to
  * x15); `name[7:6|2]` for the named bits of an immediate in word order; `aq`, `rl` (one bit). `a+b` lets one field
- * feed two operands. A suffix `!=0` or `!=0,2` excludes values, tested on the whole operand.
+ * feed two operands. A suffix `!=0` or `!=0,2` excludes values of the first operand, tested on the whole of it.
  */
 export function parsePattern(text: string): Pattern {
-  const drafts = new Map<string, Draft>();
-  const excluded = new Map<string, number[]>();
+  const drafts = new Map<string, { pieces: Piece[]; bias: number; excluded: number[] }>();
   let mask = 0;
   let match = 0;
-  const tokens = text.split(/\s+/).map((token) => {
-    const [body, values] = token.split('!=');
-    const names = body.replace(/\[.*$/, '').split('+');
-    if (values !== undefined) excluded.set(names[0].replace("'", ''), values.split(',').map(Number));
-    return body;
-  });
   let bit = 0;
-  const take = (name: string, width: number, valueBit: number, bias: number): void => {
-    const draft = drafts.get(name) ?? { pieces: [], bias };
-    draft.pieces.push({ wordBit: bit, width, valueBit });
-    drafts.set(name, draft);
-  };
-  for (const token of tokens.toReversed()) {
-    if (/^[01]+$/.test(token)) {
-      mask |= (2 ** token.length - 1) * 2 ** bit;
-      match |= Number.parseInt(token, 2) * 2 ** bit;
-      bit += token.length;
-      continue;
+  for (const { width, digits, operands } of text.split(' ').toReversed().map(tokenOf)) {
+    if (digits !== undefined) {
+      mask |= (2 ** width - 1) * 2 ** bit;
+      match |= digits * 2 ** bit;
     }
-    const scattered = SCATTERED.exec(token);
-    if (scattered) {
-      for (const range of scattered[2].split('|').toReversed()) {
-        const [high, low = high] = range.split(':').map(Number);
-        take(scattered[1], high - low + 1, low, 0);
-        bit += high - low + 1;
-      }
-      continue;
-    }
-    let width = 1;
-    for (const name of token.split('+')) {
-      const register = REGISTER.exec(name);
-      width = register ? (register[2] ? 3 : 5) : 1;
-      take(register ? register[1] : name, width, 0, register?.[2] ? 8 : 0);
+    for (const { name, bias, pieces, excluded } of operands) {
+      let draft = drafts.get(name);
+      if (!draft) drafts.set(name, (draft = { pieces: [], bias, excluded: [] }));
+      for (const piece of pieces) draft.pieces.push({ ...piece, wordBit: piece.wordBit + bit });
+      draft.excluded.push(...excluded);
     }
     bit += width;
   }
   if (bit !== 16 && bit !== 32) throw new Error(`pattern '${text}' has ${bit} bits`);
-  const fields = [...drafts].map(([name, { pieces, bias }]): Field => {
+  const fields = [...drafts].map(([name, { pieces, bias, excluded }]): Field => {
     const bits = pieces.reduce((top, p) => Math.max(top, p.valueBit + p.width), 0);
-    return { name, pieces, bias, bits, signed: SIGNED.has(name), excluded: excluded.get(name) ?? [] };
+    return { name, pieces, bias, bits, signed: SIGNED.has(name), excluded };
   });
   return { text, bytes: bit === 16 ? 2 : 4, mask: mask >>> 0, match: match >>> 0, fields };
 }

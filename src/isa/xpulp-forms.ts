@@ -10,10 +10,9 @@ export const addressed = (
   timing: TimingClass,
   ...ways: readonly (readonly [way: string, pattern: string, syntax: string, meaning: Meaning])[]
 ): Insn[] =>
-  ways.map(([way, pattern, syntax, meaning]) => ({
-    ...insn(mnemonic, pattern, syntax, timing, meaning),
-    name: `${mnemonic}.${way}`,
-  }));
+  ways.map(([way, pattern, syntax, meaning]) =>
+    insn(`${mnemonic}.${way}`, pattern, syntax, timing, meaning, mnemonic),
+  );
 
 /** The first part of a family's names, and a major opcode of its. */
 export interface Family {
