@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
   lstatSync,
   openSync,
@@ -44,6 +45,12 @@ export class FileError extends Error {
   }
 }
 
+/** What an open file is, apart from its contents: enough to open it again. */
+export type FileState =
+  | { readonly kind: 'console'; readonly stream: ConsoleStream }
+  | { readonly kind: 'fixed'; readonly name: string; readonly position: number }
+  | { readonly kind: 'host'; readonly name: string; readonly mode: OpenMode; readonly position: number };
+
 export interface OpenFile {
   readonly terminal: boolean;
   /** Up to `count` bytes from the position, none at the end. Throws FileError, as the others do. */
@@ -53,6 +60,7 @@ export interface OpenFile {
   seek(position: number): void;
   length(): number;
   close(): void;
+  snapshot(): FileState;
 }
 
 /** Modes of `fopen`, as `r`, `w+` and so on without `b`. */
@@ -71,12 +79,12 @@ export function consoleFile(console: HostConsole, stream: ConsoleStream): OpenFi
     seek: refuse('EINVAL'),
     length: () => 0,
     close: () => {},
+    snapshot: () => ({ kind: 'console', stream }),
   };
 }
 
 /** A read-only file of fixed contents. */
-export function fixedFile(contents: Uint8Array): OpenFile {
-  let position = 0;
+export function fixedFile(name: string, contents: Uint8Array, position = 0): OpenFile {
   return {
     terminal: false,
     read: (count) => {
@@ -88,6 +96,7 @@ export function fixedFile(contents: Uint8Array): OpenFile {
     seek: (to) => void (position = to),
     length: () => contents.length,
     close: () => {},
+    snapshot: () => ({ kind: 'fixed', name, position }),
   };
 }
 
@@ -103,8 +112,13 @@ export class HostDirectory {
   open(name: string, mode: OpenMode): OpenFile {
     return translated(() => {
       const descriptor = openSync(this.#resolve(name), mode);
-      return hostFile(descriptor, mode);
+      return hostFile(descriptor, name, mode);
     });
+  }
+
+  /** Opens a file as it was when its state was taken: what it holds now stays, and it must exist. */
+  reopen({ name, mode, position }: FileState & { kind: 'host' }): OpenFile {
+    return translated(() => hostFile(openSync(this.#resolve(name), REOPENING[mode]), name, mode, position));
   }
 
   remove(name: string): void {
@@ -129,8 +143,17 @@ export class HostDirectory {
   }
 }
 
-function hostFile(descriptor: number, mode: OpenMode): OpenFile {
-  let position = 0;
+/** How each mode opens a file that is there without touching its contents. */
+const REOPENING: Readonly<Record<OpenMode, number>> = {
+  r: constants.O_RDONLY,
+  'r+': constants.O_RDWR,
+  w: constants.O_WRONLY,
+  'w+': constants.O_RDWR,
+  a: constants.O_WRONLY | constants.O_APPEND,
+  'a+': constants.O_RDWR | constants.O_APPEND,
+};
+
+function hostFile(descriptor: number, name: string, mode: OpenMode, position = 0): OpenFile {
   const length = (): number => fstatSync(descriptor).size;
   return {
     terminal: false,
@@ -153,6 +176,7 @@ function hostFile(descriptor: number, mode: OpenMode): OpenFile {
     seek: (to) => void (position = to),
     length: () => translated(length),
     close: () => translated(() => closeSync(descriptor)),
+    snapshot: () => ({ kind: 'host', name, mode, position }),
   };
 }
 

@@ -6,12 +6,13 @@
  * Everything a guest can observe is a function of its program, its input and the cycle: time is derived from
  * cycles, and no host file is visible outside a directory the user granted.
  */
-import { BusError } from '../errors.ts';
+import { BusError, InputError } from '../errors.ts';
 import type { HostConsole } from './console.ts';
 import {
   consoleFile,
   ERRNO,
   FileError,
+  type FileState,
   fixedFile,
   HostDirectory,
   type OpenFile,
@@ -51,6 +52,12 @@ const FEATURES = Uint8Array.of(0x53, 0x48, 0x46, 0x42, 0b11);
 const MODES: readonly OpenMode[] = ['r', 'r+', 'w', 'w+', 'a', 'a+'];
 
 const FAILED = -1;
+
+/** The error number of SYS_ERRNO and the open files, by handle; null where a handle is free. */
+export interface SemihostingState {
+  readonly errno: number;
+  readonly files: readonly (FileState | null)[];
+}
 
 export class Semihosting {
   readonly #memory: GuestMemory;
@@ -99,6 +106,23 @@ export class Semihosting {
   close(): void {
     for (const file of this.#files) file?.close();
     this.#files.length = 1;
+  }
+
+  snapshot(): SemihostingState {
+    return { errno: this.#errno, files: this.#files.map((file) => file?.snapshot() ?? null) };
+  }
+
+  /**
+   * Opens the files of the state at their positions. What files of the host hold is not part of the state.
+   * @throws InputError for a file of the host that cannot be opened again
+   */
+  restore({ errno, files }: SemihostingState): void {
+    if (JSON.stringify(files) !== JSON.stringify(this.snapshot().files)) {
+      const opened = files.map((file) => (file === null ? undefined : this.#reopen(file)));
+      this.close();
+      for (const [handle, file] of opened.entries()) this.#files[handle] = file;
+    }
+    this.#errno = errno;
   }
 
   readonly #operations: Readonly<Record<number, (parameter: number) => number | { exit: number }>> = {
@@ -241,10 +265,25 @@ export class Semihosting {
     return new TextDecoder().decode(this.#memory.peekBytes(address >>> 0, length >>> 0));
   }
 
+  #reopen(state: FileState): OpenFile {
+    if (state.kind === 'console') return consoleFile(this.#console, state.stream);
+    if (state.kind === 'fixed') return fixedFile(state.name, FEATURES, state.position);
+    try {
+      return this.#granted().reopen(state);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      const reason =
+        error.code === 'EACCES' && !this.#directory
+          ? 'no directory of the host is granted to the guest (see --host-directory)'
+          : `it cannot be opened again (${error.code})`;
+      throw new InputError(`the snapshot has the file '${state.name}' open, but ${reason}`, { cause: error });
+    }
+  }
+
   #open(name: string, mode: OpenMode | undefined): OpenFile {
     if (!mode) throw new FileError('EINVAL');
     if (name === CONSOLE_NAME) return consoleFile(this.#console, mode.startsWith('a') ? 'stderr' : 'stdout');
-    if (name === FEATURES_NAME && mode === 'r') return fixedFile(FEATURES);
+    if (name === FEATURES_NAME && mode === 'r') return fixedFile(name, FEATURES);
     return this.#granted().open(name, mode);
   }
 }
