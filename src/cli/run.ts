@@ -4,9 +4,10 @@ import { type EngineChoice, engineChoices, Machine } from '../cluster/machine.ts
 import { parseElf } from '../elf/elf.ts';
 import { ProcessConsole } from '../host/console.ts';
 import { addMachineOptions, type MachineFlags, machineOf, parseWhole, readInput } from './options.ts';
+import { addSnapshotOptions, runWithSnapshots, type SnapshotFlags } from './snapshots.ts';
 import { printStatistics } from './statistics.ts';
 
-interface RunFlags extends MachineFlags {
+interface RunFlags extends MachineFlags, SnapshotFlags {
   readonly maxInstructions?: number;
   readonly stats?: boolean;
   readonly json?: boolean;
@@ -36,6 +37,7 @@ export function addRun(program: Command): void {
     )
     .option('--json', 'print counts as one JSON object; the output of the guest goes to standard error')
     .option('--host-directory <dir>', 'let the guest open files below this directory');
+  addSnapshotOptions(command);
   addMachineOptions(command).action((file: string, args: string[], flags: RunFlags) => {
     process.exitCode = run(file, args, flags);
   });
@@ -51,7 +53,7 @@ function run(file: string, args: readonly string[], flags: RunFlags): number {
   });
   machine.load(program);
   const start = performance.now();
-  const outcome = machine.run(flags.maxInstructions);
+  const outcome = runWithSnapshots(machine, flags, flags.maxInstructions);
   const wallSeconds = (performance.now() - start) / 1000;
   const status = outcome.kind === 'exit' ? outcome.code & 0xff : BUDGET_EXHAUSTED;
   if (outcome.kind === 'budget') {
