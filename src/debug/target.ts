@@ -105,6 +105,8 @@ export interface Target {
   catchFaults: ReadonlySet<FaultKind>;
   /** Whether a step shows interrupt handlers instead of running through them (default no). */
   stepInterrupts: boolean;
+  /** Whether the guest's own ebreak halts although the guest has a handler (default yes). */
+  stopsAtEbreak: boolean;
 
   /** Chooses what each hart does from now on, in either direction; then call `run`. */
   resume(actions: ReadonlyMap<number, Action>): void;

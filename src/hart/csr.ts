@@ -12,6 +12,8 @@ export interface Csr {
   read(hart: Hart): number;
   /** Absent: writes are ignored (WARL with one legal value); read-only numbers trap before they get here. */
   write?(hart: Hart, value: number): void;
+  /** What a debugger can write where instructions cannot. */
+  poke?(hart: Hart, value: number): void;
   /** The extension without which the register does not exist. */
   readonly requires?: string;
 }

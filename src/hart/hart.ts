@@ -198,6 +198,24 @@ export class Hart implements TrapState {
   }
 
   /**
+   * Writes a CSR for tools: fields are legalised as for an instruction of machine mode, and the loop registers of
+   * either family can be written. False where there is no such CSR or only reads exist.
+   */
+  pokeCsr(number: number, value: number): boolean {
+    const csr = csrOf(this.isa, number);
+    const writable = csr?.poke !== undefined || number >>> 10 !== 3;
+    if (!csr || !writable) return false;
+    this.left++; // counters take it for the write of an instruction that has just retired
+    try {
+      if (csr.poke) csr.poke(this, value | 0);
+      else csr.write?.(this, value | 0);
+    } finally {
+      this.left--;
+    }
+    return true;
+  }
+
+  /**
    * Executes until machine time `until` or until the hart sleeps, is asked to stop, or its observer halts it.
    * @throws UnhandledTrap when a trap finds `mtvec` = 0; MachineError from devices
    */

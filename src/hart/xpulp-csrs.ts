@@ -4,6 +4,9 @@ import type { Csr } from './csr.ts';
 
 const REGISTERS: readonly LoopRegister[] = ['start', 'last', 'count'];
 
+/** Stands for the pc of the instruction that sets a loop register where a debugger does. */
+const NO_INSTRUCTION = -4;
+
 /** Start, end and count of both loops from number `base` on, the second loop four numbers after the first. */
 const loops = (base: number, csr: (loop: number, register: LoopRegister) => Csr): [number, Csr][] =>
   [0, 1].flatMap((loop) =>
@@ -14,6 +17,8 @@ const loops = (base: number, csr: (loop: number, register: LoopRegister) => Csr)
 const coreV = loops(0xcc0, (loop, register) => ({
   requires: 'xcvhwlp',
   read: (hart) => (hart.loops.get(loop, register) + (register === 'last' ? 4 : 0)) | 0,
+  poke: (hart, value) =>
+    hart.loops.set(loop, register, register === 'last' ? (value - 4) | 0 : value, NO_INSTRUCTION),
 }));
 
 /** `lpend` is the address of the last instruction of the body; addresses are even. */
@@ -21,6 +26,8 @@ const older = loops(0x7c0, (loop, register) => ({
   requires: 'xpulpv2',
   read: (hart) => hart.loops.get(loop, register),
   write: (hart, value) => hart.loops.set(loop, register, register === 'count' ? value : value & ~1, hart.pc),
+  poke: (hart, value) =>
+    hart.loops.set(loop, register, register === 'count' ? value : value & ~1, NO_INSTRUCTION),
 }));
 
 /** CSRs of the Xpulp families, by number: the loops, and copies of hart id and privilege that user mode may read. */

@@ -1,0 +1,212 @@
+/** Execution forward under a debugger's eyes: what each hart does, and the first thing that halts the machine. */
+import type { Machine } from '../cluster/machine.ts';
+import type { Stepper } from '../cluster/cluster.ts';
+import { MachineError } from '../errors.ts';
+import type { Hart } from '../hart/hart.ts';
+import { HALT, type HartObserver } from '../hart/observer.ts';
+import { access } from '../hart/privilege.ts';
+import type { Fault } from '../hart/trap.ts';
+import { Breakpoints } from './breakpoints.ts';
+import { faultKindOf } from './faults.ts';
+import type { Action, FaultKind, Stop } from './target.ts';
+import { Watchpoints } from './watchpoints.ts';
+
+/** What a debugger stops at; it outlives the machine. */
+export class StopConditions {
+  readonly breakpoints = new Breakpoints();
+  readonly watchpoints = new Watchpoints();
+  watchDevices = true;
+  catchFaults: ReadonlySet<FaultKind> = new Set();
+  stepInterrupts = false;
+  stopsAtEbreak = true;
+}
+
+/** A moment of a hart: so many instructions it had retired. */
+interface Moment {
+  readonly hart: number;
+  readonly pc: number;
+  readonly retired: number;
+}
+
+const momentOf = ({ index, pc, retired }: Hart): Moment => ({ hart: index, pc, retired });
+const isAt = (moment: Moment | undefined, { index, pc, retired }: Hart): boolean =>
+  moment?.hart === index && moment.pc === pc && moment.retired === retired;
+
+/**
+ * Runs one machine. Where it stops and what is watched changes nothing of what the guest does: harts are halted
+ * before the instruction, and the order of harts is that of an undisturbed run unless some are frozen.
+ */
+export class Execution implements HartObserver, Stepper {
+  readonly machine: Machine;
+  readonly #conditions: StopConditions;
+  #actions: ReadonlyMap<number, Action> = new Map();
+  #stop: Stop | undefined;
+  /** The machine broke: it stops here for ever. */
+  #broken: Stop | undefined;
+  /** Instructions each stepping hart had retired before its turn. */
+  readonly #before = new Map<number, number>();
+  /** For harts whose step was interrupted: traps to return from until it goes on. */
+  readonly #handlers = new Map<number, number>();
+  /** A fault has been reported here and is taken now. */
+  #reported: Moment | undefined;
+  /** Nothing halts the instruction here. */
+  #passing: Moment | undefined;
+
+  constructor(machine: Machine, conditions: StopConditions) {
+    this.machine = machine;
+    this.#conditions = conditions;
+    conditions.breakpoints.forgetMarks();
+    conditions.watchpoints.forgetObserved();
+    for (const hart of machine.cluster.harts) hart.observer = this;
+    machine.cluster.stepper = this;
+    machine.bus.deviceObserver = (by, kind, address, bytes) => this.#byDevice(by, kind, address, bytes);
+  }
+
+  /** Instructions retired by all harts. */
+  get position(): number {
+    return this.machine.cluster.instret;
+  }
+
+  /** Chooses what each hart does from now on; one without an action is frozen. */
+  resume(actions: ReadonlyMap<number, Action>): void {
+    const { cluster, codeCaches, bus } = this.machine;
+    const { breakpoints, watchpoints } = this.#conditions;
+    this.#actions = actions;
+    this.#handlers.clear();
+    const brief = [...actions.values()].every(({ kind }) => kind === 'step');
+    breakpoints.mark(codeCaches, brief);
+    watchpoints.observe(bus, brief);
+    cluster.thaw(new Set(actions.keys()));
+  }
+
+  /**
+   * Executes up to `instructions` instructions over all harts.
+   * @returns why the machine halted; undefined when the instructions are used up or no hart can go on for now
+   */
+  advance(instructions: number): Stop | undefined {
+    if (this.#broken) return this.#broken;
+    if (this.machine.exitCode === undefined && this.#actions.size > 0) this.#run(instructions);
+    const { exitCode } = this.machine;
+    return exitCode === undefined ? this.#stop : { kind: 'exit', code: exitCode };
+  }
+
+  /** Executes the one instruction before which `hart` was halted, whatever is set there. */
+  pass(hart: number): Stop | undefined {
+    this.#passing = momentOf(this.machine.cluster.harts[hart]);
+    const stop = this.advance(1);
+    this.#passing = undefined;
+    this.#conditions.breakpoints.rearm(this.machine.codeCaches);
+    return stop;
+  }
+
+  /** The machine was put into another state: what was found about the old one does not hold. */
+  forget(): void {
+    this.#broken = undefined;
+    this.#reported = undefined;
+    this.#handlers.clear();
+  }
+
+  // HartObserver
+
+  marked(hart: Hart): void {
+    const { breakpoints } = this.#conditions;
+    const type = breakpoints.at(hart.pc);
+    if (type !== undefined && !isAt(this.#passing, hart))
+      this.#halt({ kind: 'breakpoint', hart: hart.index, type });
+    breakpoints.lifted(hart.pc);
+  }
+
+  access(hart: Hart, kinds: number, address: number, bytes: number): void {
+    const { load, store } = access;
+    const { watchpoints } = this.#conditions;
+    const hit = watchpoints.hit((kinds & load) !== 0, (kinds & store) !== 0, address >>> 0, bytes);
+    if (hit && !isAt(this.#passing, hart))
+      this.#halt({ kind: 'watchpoint', hart: hart.index, by: 'hart', ...hit });
+  }
+
+  ebreak(hart: Hart): void {
+    if (this.#conditions.stopsAtEbreak || hart.mtvec === 0) this.#halt({ kind: 'ebreak', hart: hart.index });
+  }
+
+  trap(hart: Hart, fault: Fault): void {
+    const kind = faultKindOf(fault.mcause);
+    const handled = hart.mtvec !== 0;
+    if (handled) {
+      if (fault.mcause < 0 || !this.#conditions.catchFaults.has(kind)) return;
+      this.#reported = isAt(this.#reported, hart) ? undefined : momentOf(hart);
+      if (this.#reported === undefined) return;
+    }
+    const what = this.machine.describeFault(fault);
+    const reason = handled ? what : `${what}; the guest has no trap handler (mtvec is 0)`;
+    this.#halt({ kind: 'fault', hart: hart.index, fault: kind, reason });
+  }
+
+  trapped(hart: Hart): void {
+    const { index, mcause } = hart;
+    const depth = this.#handlers.get(index);
+    if (depth !== undefined) this.#handlers.set(index, depth + 1);
+    else if (mcause < 0 && !this.#conditions.stepInterrupts && this.#stepping(index))
+      this.#handlers.set(index, 1);
+  }
+
+  returned(hart: Hart): void {
+    const depth = this.#handlers.get(hart.index);
+    if (depth === undefined) return;
+    if (depth > 1) this.#handlers.set(hart.index, depth - 1);
+    else {
+      this.#handlers.delete(hart.index);
+      hart.stop(); // the step goes on here
+    }
+  }
+
+  // Stepper
+
+  steps(hart: number): boolean {
+    if (!this.#stepping(hart) || this.#handlers.has(hart)) return false;
+    this.#before.set(hart, this.machine.cluster.harts[hart].instret);
+    return true;
+  }
+
+  stepped(hart: Hart): void {
+    const action = this.#actions.get(hart.index);
+    if (this.#stop || hart.instret === this.#before.get(hart.index) || this.#handlers.has(hart.index)) return;
+    const pc = hart.pc >>> 0;
+    if (action?.kind === 'range' && pc >= action.from && pc < action.to) return;
+    this.#stop = { kind: 'step', hart: hart.index };
+    this.machine.cluster.stop();
+  }
+
+  #stepping(hart: number): boolean {
+    const kind = this.#actions.get(hart)?.kind;
+    return kind === 'step' || kind === 'range';
+  }
+
+  #run(instructions: number): void {
+    const { cluster } = this.machine;
+    this.#stop = undefined;
+    try {
+      cluster.run(instructions);
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      this.#stop = { kind: 'machine error', hart: cluster.present, reason: error.message };
+      // From a deadlock a hart can be freed; in what else went wrong something was left half done.
+      if (cluster.harts.some((h) => !h.asleep)) this.#broken = this.#stop;
+    }
+  }
+
+  #halt(stop: Stop): never {
+    this.#stop = stop;
+    this.machine.cluster.stop();
+    throw HALT;
+  }
+
+  #byDevice(by: 'dma' | 'ita', kind: 'load' | 'store', address: number, bytes: number): void {
+    const { watchDevices, watchpoints } = this.#conditions;
+    if (this.#stop || !watchDevices) return;
+    const hit = watchpoints.hit(kind === 'load', kind === 'store', address, bytes);
+    if (!hit) return;
+    const { cluster } = this.machine;
+    this.#stop = { kind: 'watchpoint', hart: cluster.present, by, ...hit };
+    cluster.stop();
+  }
+}
