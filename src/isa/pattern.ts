@@ -100,15 +100,35 @@ function tokenOf(text: string): Token {
  * feed two operands. A suffix `!=0` or `!=0,2` excludes values of the first operand, tested on the whole of it.
  */
 export function parsePattern(text: string): Pattern {
-  const drafts = new Map<string, { pieces: Piece[]; bias: number; excluded: number[] }>();
+  const parts = text.split(' ').toReversed().map(tokenOf);
   let mask = 0;
   let match = 0;
   let bit = 0;
-  for (const { width, digits, operands } of text.split(' ').toReversed().map(tokenOf)) {
+  for (const { width, digits } of parts) {
     if (digits !== undefined) {
       mask |= (2 ** width - 1) * 2 ** bit;
       match |= digits * 2 ** bit;
     }
+    bit += width;
+  }
+  if (bit !== 16 && bit !== 32) throw new Error(`pattern '${text}' has ${bit} bits`);
+  let fields: readonly Field[] | undefined;
+  return {
+    text,
+    bytes: bit === 16 ? 2 : 4,
+    mask: mask >>> 0,
+    match: match >>> 0,
+    get fields() {
+      return (fields ??= fieldsOf(parts));
+    },
+  };
+}
+
+/** The operands of a pattern's tokens, least significant token first. */
+function fieldsOf(parts: readonly Token[]): Field[] {
+  const drafts = new Map<string, { pieces: Piece[]; bias: number; excluded: number[] }>();
+  let bit = 0;
+  for (const { width, operands } of parts) {
     for (const { name, bias, pieces, excluded } of operands) {
       let draft = drafts.get(name);
       if (!draft) drafts.set(name, (draft = { pieces: [], bias, excluded: [] }));
@@ -117,12 +137,10 @@ export function parsePattern(text: string): Pattern {
     }
     bit += width;
   }
-  if (bit !== 16 && bit !== 32) throw new Error(`pattern '${text}' has ${bit} bits`);
-  const fields = [...drafts].map(([name, { pieces, bias, excluded }]): Field => {
+  return [...drafts].map(([name, { pieces, bias, excluded }]): Field => {
     const bits = pieces.reduce((top, p) => Math.max(top, p.valueBit + p.width), 0);
     return { name, pieces, bias, bits, signed: SIGNED.has(name), excluded };
   });
-  return { text, bytes: bit === 16 ? 2 : 4, mask: mask >>> 0, match: match >>> 0, fields };
 }
 
 /** The operand's value in `word`, sign-extended where the field is signed. */
