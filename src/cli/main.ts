@@ -11,6 +11,7 @@ const MACHINE_ERROR = 3;
 /** The subcommands in the order of the help; each is loaded only when it is asked for, so that all start fast. */
 const subcommands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   run: async () => (await import('./run.ts')).addRun,
+  debug: async () => (await import('./debug.ts')).addDebug,
   infer: async () => (await import('./infer.ts')).addInfer,
   deploy: async () => (await import('./deploy.ts')).addDeploy,
   disasm: async () => (await import('./disasm.ts')).addDisasm,
@@ -56,6 +57,12 @@ function report(error: unknown): number {
   throw error;
 }
 
+/** `--gdb` takes no word that follows it, so that `octet run --gdb firmware.elf` means the file. */
+function withGdbPort(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, i) => (word === '--gdb' && (end < 0 || i < end) ? '--gdb=3333' : word));
+}
+
 /** A reader that has gone away (`octet disasm … | head`) is no error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
@@ -63,7 +70,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await (await createProgram(process.argv[2])).parseAsync();
+  await (await createProgram(process.argv[2])).parseAsync(withGdbPort(process.argv));
 } catch (error) {
   process.exitCode = report(error);
 }

@@ -1,18 +1,19 @@
 /** `octet run`: executes an ELF file and exits as the guest does. */
 import { type Command, Option } from 'commander';
-import { type EngineChoice, engineChoices, Machine } from '../cluster/machine.ts';
+import { engineChoices, Machine } from '../cluster/machine.ts';
 import { parseElf } from '../elf/elf.ts';
 import { ProcessConsole } from '../host/console.ts';
-import { addMachineOptions, type MachineFlags, machineOf, parseWhole, readInput } from './options.ts';
+import { addDebugOptions, type DebugFlags } from './debug-options.ts';
+import { addMachineOptions, machineOf, parseWhole, readInput } from './options.ts';
 import { addSnapshotOptions, runWithSnapshots, type SnapshotFlags } from './snapshots.ts';
 import { printStatistics } from './statistics.ts';
 
-interface RunFlags extends MachineFlags, SnapshotFlags {
+interface RunFlags extends DebugFlags, SnapshotFlags {
+  /** Where to wait for a debugger, `[host:]port`. */
+  readonly gdb?: string;
   readonly maxInstructions?: number;
   readonly stats?: boolean;
   readonly json?: boolean;
-  readonly engine: EngineChoice;
-  readonly hostDirectory?: string;
 }
 
 /** Exit status of a run that used up its instruction budget. */
@@ -38,9 +39,17 @@ export function addRun(program: Command): void {
     .option('--json', 'print counts as one JSON object; the output of the guest goes to standard error')
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addSnapshotOptions(command);
-  addMachineOptions(command).action((file: string, args: string[], flags: RunFlags) => {
-    process.exitCode = run(file, args, flags);
-  });
+  command.addOption(
+    new Option('--gdb [[host:]port]', 'wait for GDB there, at 127.0.0.1:3333 without a value').helpGroup(
+      'Debugger:',
+    ),
+  );
+  addMachineOptions(addDebugOptions(command)).action(
+    async (file: string, args: string[], flags: RunFlags) => {
+      if (flags.gdb === undefined && !flags.gdbStdio) process.exitCode = run(file, args, flags);
+      else process.exitCode = await (await import('./debug.ts')).debug(file, args, flags.gdb ?? '0', flags);
+    },
+  );
 }
 
 function run(file: string, args: readonly string[], flags: RunFlags): number {
