@@ -31,7 +31,7 @@ const TYPE_OF = new Map(
 /**
  * One `.npy` array.
  * @param where file and entry, the prefix of error messages
- * @throws InputError when it is no array, is big-endian, in Fortran order, of an unsupported type, or truncated
+ * @throws InputError when it is no array, is big-endian, of an unsupported type, or truncated
  */
 export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
   if (bytes.length < 12 || MAGIC.some((byte, i) => bytes[i] !== byte)) {
@@ -50,9 +50,6 @@ export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
       `${where}: its header lacks descr, fortran_order or shape: ${header.trim().slice(0, 80)}`,
     );
   }
-  if (order === 'True') {
-    throw new InputError(`${where}: is stored in Fortran order; save it with numpy.ascontiguousarray`);
-  }
   const type = TYPE_OF.get(descr.slice(1));
   if (!type || descr.startsWith('>')) {
     throw new InputError(
@@ -70,7 +67,24 @@ export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
     );
   }
   const raw = new Uint8Array(bytes.subarray(start, start + needed)); // a copy, and so aligned
-  return { type, shape, data: new ARRAY[type](raw.buffer) };
+  const data = new ARRAY[type](raw.buffer);
+  return { type, shape, data: order === 'True' ? rowMajor(data, shape) : data };
+}
+
+/** The elements of a column-major array in row-major order. */
+function rowMajor(data: TensorData, shape: readonly number[]): TensorData {
+  const step = shape.map((_, axis) => elements(shape.slice(0, axis)));
+  const result = data.slice();
+  let to = 0;
+  const walk = (axis: number, from: number): void => {
+    if (axis === shape.length) {
+      result[to++] = data[from];
+      return;
+    }
+    for (let i = 0; i < shape[axis]; i++) walk(axis + 1, from + i * step[axis]);
+  };
+  walk(0, 0);
+  return result;
 }
 
 /** The bytes of a `.npy` file, version 1.0. */

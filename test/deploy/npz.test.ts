@@ -64,14 +64,17 @@ const npy = (header: string, data = new Uint8Array(8)): Uint8Array => {
 const header = (descr: string, order: string, shape: string): string =>
   `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }\n`;
 
+test('an array in Fortran order is read into row-major order', () => {
+  // Stored column by column: (0, 0), (1, 0), (0, 1), …
+  const { shape, data } = parseNpy(npy(header('|i1', 'True', '2, 3'), Uint8Array.of(1, 2, 3, 4, 5, 6)), 'x');
+  expect(shape).toEqual([2, 3]);
+  expect(data).toEqual(Int8Array.of(1, 3, 5, 2, 4, 6));
+});
+
 describe('an array octet cannot use is refused with a sentence:', () => {
   test.each([
     [new Uint8Array(20), 'x.npy: does not begin with the signature of a NumPy array'],
     [npy('{}'), 'x.npy: its header lacks descr, fortran_order or shape: {}'],
-    [
-      npy(header('|i1', 'True', '2, 2')),
-      'x.npy: is stored in Fortran order; save it with numpy.ascontiguousarray',
-    ],
     [
       npy(header('>i4', 'False', '2')),
       'x.npy: element type >i4 is not supported, expected one of |i1 |u1 <i2',

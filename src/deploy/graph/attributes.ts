@@ -33,3 +33,10 @@ export function integersAttribute(node: Node, name: string, fallback: readonly n
   if (Array.isArray(value)) return value as readonly number[];
   throw new DeployError(`node ${node.name} (${node.op}): attribute ${name} is not a list of integers`);
 }
+
+/** The text in attribute `name`, or `fallback` where it is absent. Throws DeployError when it is of another kind. */
+export function textAttribute(node: Node, name: string, fallback: string): string {
+  const value = node.attributes[name] ?? fallback;
+  if (typeof value === 'string') return value;
+  throw new DeployError(`node ${node.name} (${node.op}): attribute ${name} is not a text`);
+}

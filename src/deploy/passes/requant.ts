@@ -4,6 +4,7 @@
  */
 import { DeployError } from '../../errors.ts';
 import { numberAttribute } from '../graph/attributes.ts';
+import { requantRounding } from '../graph/requant.ts';
 import { numeric } from '../graph/elements.ts';
 import type { Node, Tensor } from '../graph/graph.ts';
 
@@ -49,7 +50,7 @@ export function requantShift(node: Node, mul: Tensor, add: Tensor): RequantShift
   }
   return {
     mul: scalar(node, mul),
-    add: scalar(node, add),
+    add: scalar(node, add) + requantRounding(node),
     shift: shiftOf(node, numberAttribute(node, 'div')),
   };
 }

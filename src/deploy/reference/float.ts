@@ -4,9 +4,13 @@
  */
 import { numberAttribute } from '../graph/attributes.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
-import { addAs, matMulAs, perElement } from './arithmetic.ts';
+import { requantRounding } from '../graph/requant.ts';
+import { addAs } from './elementwise.ts';
 import { evaluateNamed, readInputs, run, type Observer } from './integer.ts';
-import { allocate, MOVEMENT, type Operator } from './value.ts';
+import { perElement } from './levels.ts';
+import { matMulAs } from './linear.ts';
+import { MOVEMENT } from './movement.ts';
+import { allocate, type Operator } from './value.ts';
 
 /** What taking the floor subtracts on average. */
 const FLOOR = 0.5;
@@ -18,7 +22,7 @@ const requantShift: Operator = (node, [x, mul, add]) => {
   const div = numberAttribute(node, 'div');
   const factor = perElement(x, mul);
   const addend = perElement(x, add);
-  const rounding = div > 1 ? FLOOR : 0;
+  const rounding = div > 1 && requantRounding(node) === 0 ? FLOOR : 0;
   const data = map(x.data.length, (i) => (x.data[i] * factor(i) + addend(i)) / div - rounding);
   return { type: 'float64', shape: x.shape, data };
 };

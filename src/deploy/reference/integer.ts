@@ -5,28 +5,59 @@
 import { DeployError, InputError } from '../../errors.ts';
 import { ARRAY } from '../graph/elements.ts';
 import { elements, type Graph, type Node, type Tensor, type TensorData } from '../graph/graph.ts';
-import { INTEGER } from './arithmetic.ts';
-import { MOVEMENT, valueOf, type Operator, type Value } from './value.ts';
+import { CONVOLUTION } from './convolution.ts';
+import { ELEMENTWISE } from './elementwise.ts';
+import { LINEAR } from './linear.ts';
+import { MOVEMENT, split } from './movement.ts';
+import { NORM } from './norm.ts';
+import { POOL } from './pool.ts';
+import { QUANTISED } from './quantised.ts';
+import { REQUANT } from './requant.ts';
+import { SOFTMAX } from './softmax.ts';
+import { valueOf, type Operator, type Value } from './value.ts';
 
 /** Called with every tensor a node produces, in order of execution. */
 export type Observer = (tensorName: string, data: TensorData) => void;
 
-const OPERATORS: Readonly<Record<string, Operator>> = { ...MOVEMENT, ...INTEGER };
+/** Operators of one output, by name; Split, which has several, stands apart. */
+export const REFERENCE: Readonly<Record<string, Operator>> = {
+  ...MOVEMENT,
+  ...LINEAR,
+  ...CONVOLUTION,
+  ...ELEMENTWISE,
+  ...POOL,
+  ...NORM,
+  ...SOFTMAX,
+  ...REQUANT,
+  ...QUANTISED,
+};
 
 /**
- * Computes one node with the given operators.
+ * Computes all outputs of one node with the given operators.
  * @throws DeployError naming the node when its operator is not among them
  */
+export function evaluateOutputs(
+  node: Node,
+  read: (name: string) => Value,
+  operators: Readonly<Record<string, Operator>> = REFERENCE,
+): readonly Value[] {
+  // An omitted optional input has the empty name and arrives as undefined, as the operators expect.
+  const inputs = node.inputs
+    .slice(0, node.inputs.findLastIndex((name) => name !== '') + 1)
+    .map((name) => (name === '' ? undefined : read(name))) as Value[];
+  if (node.op === 'Split') return split(node, inputs);
+  if (!Object.hasOwn(operators, node.op))
+    throw new DeployError(`node ${node.name}: the reference does not know the operator ${node.op}`);
+  return [operators[node.op](node, inputs)];
+}
+
+/** Like `evaluateOutputs` for a node of one output. */
 export function evaluateNode(
   node: Node,
   read: (name: string) => Value,
-  operators: Readonly<Record<string, Operator>> = OPERATORS,
+  operators: Readonly<Record<string, Operator>> = REFERENCE,
 ): Value {
-  const operator = operators[node.op];
-  if (!operator)
-    throw new DeployError(`node ${node.name}: the reference does not know the operator ${node.op}`);
-  // An omitted optional input has the empty name and arrives as undefined, as the operators expect.
-  return operator(node, node.inputs.map((name) => (name === '' ? undefined : read(name))) as Value[]);
+  return evaluateOutputs(node, read, operators)[0];
 }
 
 /**
@@ -41,7 +72,7 @@ export function evaluate(
   inputs: ReadonlyMap<string, TensorData>,
   observe?: Observer,
 ): Map<string, TensorData> {
-  return run(graph, readInputs(graph, inputs), OPERATORS, observe);
+  return run(graph, readInputs(graph, inputs), REFERENCE, observe);
 }
 
 /** Evaluates the graph and keeps the tensors of those names. */
@@ -75,9 +106,11 @@ export function run(
   const lastUse = new Map<string, Node>();
   for (const node of graph.nodes) for (const name of node.inputs) lastUse.set(name, node);
   for (const node of graph.nodes) {
-    const value = evaluateNode(node, read, operators);
-    values.set(node.outputs[0], value);
-    observe?.(node.outputs[0], value.data);
+    evaluateOutputs(node, read, operators).forEach((value, i) => {
+      if (node.outputs[i] === '') return;
+      values.set(node.outputs[i], value);
+      observe?.(node.outputs[i], value.data);
+    });
     for (const name of node.inputs) {
       if (lastUse.get(name) === node && !graph.outputs.includes(name)) values.delete(name);
     }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../src/deploy/graph/builder.ts';
 import type { Attribute, ElementType, TensorData } from '../../../src/deploy/graph/graph.ts';
-import { streamingSoftmax } from '../../../src/deploy/reference/arithmetic.ts';
+import { streamingSoftmax } from '../../../src/deploy/reference/softmax.ts';
 import { compareWithFloat, cosineSimilarity, evaluateFloat } from '../../../src/deploy/reference/float.ts';
 import { evaluate } from '../../../src/deploy/reference/integer.ts';
 import { matmul } from '../../../src/deploy/reference/matmul.ts';

@@ -1,0 +1,193 @@
+/** Types and shapes of operators that work element by element, along axes or in windows (onnx.ai, operator reference). */
+import { integersAttribute, numberAttribute } from './attributes.ts';
+import { isFloat } from './elements.ts';
+import type { ElementType, Node, Tensor } from './graph.ts';
+import { DATA_TYPE } from '../onnx/schema.ts';
+import {
+  accumulated,
+  axesOf,
+  axisOf,
+  broadcast,
+  fail,
+  listOf,
+  requireBroadcast,
+  requireRank,
+  text,
+  type Described,
+  type OperatorTable,
+  type Rule,
+  type Shape,
+} from './rule.ts';
+import { windowOf, type WindowAxis } from './window.ts';
+
+const pairwise: Rule = (node, [a, b]) => ({
+  type: accumulated(a.type, b.type),
+  shape: broadcast(node, a.shape, b.shape),
+});
+
+const same: Rule = (_, [{ type, shape }]) => ({ type, shape });
+
+const floating: Rule = (node, [x]) => {
+  if (!isFloat(x.type)) throw fail(node, `${x.name} is ${x.type}, the operator takes floats only`);
+  return { type: x.type, shape: x.shape };
+};
+
+/** The axes of a reduction and whether they stay as dimensions of 1; without axes it is over all of them. */
+export function reduction(
+  node: Node,
+  shape: Shape,
+  axes: Tensor | undefined,
+): { axes: readonly number[]; keep: boolean } {
+  const stated = listOf(node, 'axes', axes);
+  const rank = shape.length;
+  const none = numberAttribute(node, 'noop_with_empty_axes', 0) !== 0;
+  const along =
+    stated && (stated.length > 0 || none)
+      ? axesOf(node, stated, rank)
+      : none
+        ? []
+        : Array.from({ length: rank }, (_, i) => i);
+  return { axes: along, keep: numberAttribute(node, 'keepdims', 1) !== 0 };
+}
+
+/** The shape a reduction leaves. */
+export function reducedShape(node: Node, shape: Shape, axes: Tensor | undefined): Shape {
+  const { axes: along, keep } = reduction(node, shape, axes);
+  const gone = new Set(along);
+  return keep ? shape.map((d, i) => (gone.has(i) ? 1 : d)) : shape.filter((_, i) => !gone.has(i));
+}
+
+/** A mean keeps the type; a sum of integers is int32. */
+const reduce =
+  (sum: boolean): Rule =>
+  (node, [x, axes]) => ({
+    type: sum ? accumulated(x.type, x.type) : x.type,
+    shape: reducedShape(node, x.shape, axes),
+  });
+
+/** The window of a pooling over x [N, C, …]. */
+export function poolWindow(node: Node, x: Pick<Tensor, 'name' | 'shape'>): readonly WindowAxis[] {
+  requireRank(node, x as Tensor, 3);
+  return windowOf(node, x.shape.slice(2), integersAttribute(node, 'kernel_shape', []));
+}
+
+const pool: Rule = (node, [x]) => ({
+  type: x.type,
+  shape: [...x.shape.slice(0, 2), ...poolWindow(node, x).map((axis) => axis.output)],
+});
+
+const globalPool: Rule = (node, [x]) => {
+  requireRank(node, x, 3);
+  return { type: x.type, shape: x.shape.map((d, i) => (i < 2 ? d : 1)) };
+};
+
+const clip: Rule = (node, [x, low, high]) => {
+  for (const bound of [low, high]) {
+    if (bound) requireBroadcast(node, bound, []);
+  }
+  return { type: x.type, shape: x.shape };
+};
+
+const cast: Rule = (node, [x]) => {
+  const code = numberAttribute(node, 'to');
+  const type = (Object.keys(DATA_TYPE) as ElementType[]).find((name) => DATA_TYPE[name] === code);
+  if (!type) throw fail(node, `casts to element type ${code}, which is not supported`);
+  return { type, shape: x.shape };
+};
+
+const layerNormalization: Rule = (node, [x, scale, bias]) => {
+  const axis = axisOf(node, numberAttribute(node, 'axis', -1), x.shape.length);
+  for (const parameter of [scale, bias]) {
+    if (parameter) requireBroadcast(node, parameter, x.shape.slice(axis));
+  }
+  return floating(node, [x]);
+};
+
+const softmax: Rule = (node, [x]) => {
+  const rank = x.shape.length;
+  // Before operator set 13 the default is 1 and all axes behind it count together; stated, the last axis means one thing.
+  const axis = axisOf(node, numberAttribute(node, 'axis', rank - 1), rank);
+  if (axis !== rank - 1) throw fail(node, `is over axis ${axis} of ${text(x.shape)}, supported is the last`);
+  return floating(node, [x]);
+};
+
+/** A scale or zero point for all of x or for each entry along `axis`. */
+function requireGrain(node: Node, x: Tensor, parameter: Tensor | undefined): void {
+  if (!parameter || parameter.shape.length === 0 || text(parameter.shape) === '[1]') return;
+  const axis = axisOf(node, numberAttribute(node, 'axis', 1), x.shape.length);
+  if (parameter.shape.length !== 1 || parameter.shape[0] !== x.shape[axis]) {
+    throw fail(
+      node,
+      `${parameter.name} of shape ${text(parameter.shape)} is neither one value nor ${x.shape[axis]}, one along axis ${axis}`,
+    );
+  }
+}
+
+const quantizeLinear: Rule = (node, [x, scale, zeroPoint]) => {
+  requireGrain(node, x, scale);
+  requireGrain(node, x, zeroPoint);
+  return { type: zeroPoint?.type ?? 'uint8', shape: x.shape };
+};
+
+const dequantizeLinear: Rule = (node, [x, scale, zeroPoint]) => {
+  if (isFloat(x.type)) throw fail(node, `${x.name} is ${x.type} already`);
+  requireGrain(node, x, scale);
+  requireGrain(node, x, zeroPoint);
+  return { type: 'float32', shape: x.shape };
+};
+
+/** QLinearAdd and QLinearMul: (a, scale, zero point) twice, then scale and zero point of the result. */
+const qLinearPair: Rule = (node, [a, , , b, , , , zeroPoint]) => ({
+  type: zeroPoint?.type ?? a.type,
+  shape: broadcast(node, a.shape, b.shape),
+});
+
+/** (x, scale, zero point, scale and zero point of the result). */
+const qLinearPool =
+  (shape: (node: Node, x: Tensor) => Shape): Rule =>
+  (node, [x, , , , zeroPoint]) => {
+    if (numberAttribute(node, 'channels_last', 0) !== 0) throw fail(node, 'channels_last is not supported');
+    return { type: zeroPoint?.type ?? x.type, shape: shape(node, x) };
+  };
+
+const shapeBy =
+  (rule: Rule) =>
+  (node: Node, x: Tensor): Shape =>
+    (rule(node, [x]) as Described).shape;
+
+export const ELEMENTWISE_SHAPES: OperatorTable = {
+  Add: { set: 'ONNX', inputs: [2, 2], rule: pairwise },
+  AveragePool: { set: 'ONNX', inputs: [1, 1], rule: pool },
+  Cast: { set: 'ONNX', inputs: [1, 1], rule: cast },
+  Clip: { set: 'ONNX', inputs: [1, 3], rule: clip },
+  DequantizeLinear: { set: 'ONNX', scales: true, inputs: [2, 3], since: 10, rule: dequantizeLinear },
+  Div: { set: 'ONNX', inputs: [2, 2], rule: pairwise },
+  Gelu: { set: 'com.microsoft', inputs: [1, 1], rule: floating },
+  GlobalAveragePool: { set: 'ONNX', inputs: [1, 1], rule: globalPool },
+  GlobalMaxPool: { set: 'ONNX', inputs: [1, 1], rule: globalPool },
+  LayerNormalization: { set: 'ONNX', inputs: [2, 3], since: 17, rule: layerNormalization },
+  MaxPool: { set: 'ONNX', inputs: [1, 1], rule: pool },
+  Mul: { set: 'ONNX', inputs: [2, 2], rule: pairwise },
+  QLinearAdd: { set: 'com.microsoft', scales: true, inputs: [7, 8], gaps: true, rule: qLinearPair },
+  QLinearAveragePool: {
+    set: 'com.microsoft',
+    scales: true,
+    inputs: [4, 5],
+    gaps: true,
+    rule: qLinearPool(shapeBy(pool)),
+  },
+  QLinearGlobalAveragePool: {
+    set: 'com.microsoft',
+    scales: true,
+    inputs: [5, 5],
+    gaps: true,
+    rule: qLinearPool(shapeBy(globalPool)),
+  },
+  QLinearMul: { set: 'com.microsoft', scales: true, inputs: [7, 8], gaps: true, rule: qLinearPair },
+  QuantizeLinear: { set: 'ONNX', scales: true, inputs: [2, 3], since: 10, rule: quantizeLinear },
+  ReduceMean: { set: 'ONNX', inputs: [1, 2], rule: reduce(false) },
+  ReduceSum: { set: 'ONNX', inputs: [1, 2], rule: reduce(true) },
+  Relu: { set: 'ONNX', inputs: [1, 1], rule: same },
+  Softmax: { set: 'ONNX', inputs: [1, 1], rule: softmax },
+  Sub: { set: 'ONNX', inputs: [2, 2], rule: pairwise },
+};

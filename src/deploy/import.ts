@@ -1,0 +1,16 @@
+/** From the bytes of an ONNX file to the network the flow works on: parsed, in integers, every type and shape known. */
+import type { ElementType, Graph } from './graph/graph.ts';
+import { integerise } from './graph/integers.ts';
+import { parseOnnx } from './onnx/parse.ts';
+
+/**
+ * Reads a network: an integer one in the PULP dialect or standard ONNX, or one of real numbers.
+ * @param file name of the file, for messages
+ * @param types integer types of inputs that the file declares as float32; int8 where an integer network leaves it open
+ * @throws InputError naming the file, or DeployError naming the node, and what is wrong
+ */
+export const importNetwork = (
+  bytes: Uint8Array,
+  file: string,
+  types?: ReadonlyMap<string, ElementType>,
+): Graph => integerise(parseOnnx(bytes, file), types);
