@@ -110,6 +110,12 @@ export class Cluster implements HartLines {
     this.#round.end = Math.min(this.#round.end, this.clock.next);
   }
 
+  /** Ends the sleep of a hart whatever it waits for. */
+  rouse(index: number): void {
+    const awake = this.harts.filter((h) => !h.asleep).map((h) => h.cycle);
+    this.harts[index].wake(Math.max(this.#fired, awake.length > 0 ? Math.min(...awake) : 0));
+  }
+
   /** The hart that runs next, if the present round has one left. */
   get next(): Hart | undefined {
     const { harts, turn, end } = this.#round;
@@ -147,6 +153,14 @@ export class Cluster implements HartLines {
       : this.#all;
   }
 
+  /**
+   * Cycles in which harts were active: each retired an instruction or took a trap. With the fixed order of harts the
+   * number names a state of the machine, finer than the count of retired instructions does.
+   */
+  get moment(): number {
+    return this.harts.reduce((sum, hart) => sum + hart.cycle - hart.sleepCycles, 0);
+  }
+
   /** Instructions retired by all harts. */
   get instret(): number {
     return this.harts.reduce((sum, hart) => sum + hart.instret, 0);
@@ -159,34 +173,51 @@ export class Cluster implements HartLines {
   }
 
   /**
-   * Runs until stopped or until `instructions` more have retired over all harts, and can go on from there: where a
-   * run is cut makes no difference to what the guest does.
+   * Runs until stopped, until `instructions` more have retired over all harts or until `moments` have passed, and can
+   * go on from there: where a run is cut makes no difference to what the guest does.
    * @throws MachineError when every hart sleeps and no deadline is set
    */
-  run(instructions: number): Stop {
+  run(instructions: number, moments = Infinity): Stop {
     let budget = instructions;
+    let time = moments;
     this.#stopped = false;
     for (;;) {
       if (this.#stopped) return 'stopped';
-      if (budget <= 0) return 'budget';
+      if (budget <= 0 || time <= 0) return 'budget';
       const round = this.#round;
       if (round.turn === round.harts.length) {
         if (!this.#startRound(round)) return 'idle';
         continue;
       }
       const hart = round.harts[round.turn];
-      while (!hart.asleep && hart.cycle < round.end && budget > 0 && !this.#stopped) {
-        const before = hart.instret;
+      while (!hart.asleep && hart.cycle < round.end && budget > 0 && time > 0 && !this.#stopped) {
+        const { instret, cycle } = hart;
         const steps = this.stepper?.steps(hart.index) === true;
         try {
-          hart.run(Math.min(round.end, hart.cycle + (steps ? 1 : budget)));
+          hart.run(Math.min(round.end, hart.cycle + (steps ? 1 : Math.min(budget, time))));
         } finally {
           round.end = Math.min(round.end, this.clock.next);
         }
-        budget -= hart.instret - before;
+        budget -= hart.instret - instret;
+        time -= hart.cycle - cycle;
         if (steps) this.stepper?.stepped(hart);
       }
       if (hart.asleep || hart.cycle >= round.end) round.turn++;
+    }
+  }
+
+  /**
+   * The least that `run` does: a cycle of a hart, which may pass without a moment where the hart falls asleep, the end
+   * of a turn, a deadline or the start of a round.
+   */
+  inch(): void {
+    const round = this.#round;
+    const hart = round.harts.at(round.turn);
+    if (!hart) this.#startRound(round);
+    else if (hart.asleep || hart.cycle >= round.end) round.turn++;
+    else {
+      hart.run(hart.cycle + 1);
+      round.end = Math.min(round.end, this.clock.next);
     }
   }
 

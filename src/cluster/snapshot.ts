@@ -4,6 +4,7 @@
  */
 import type { Program } from '../elf/elf.ts';
 import type { HartState } from '../hart/hart.ts';
+import { firstDifference } from '../memory/compare.ts';
 import type { ClusterState } from './cluster.ts';
 import type { HostState, Machine } from './machine.ts';
 
@@ -86,19 +87,6 @@ export function restorePage(machine: Machine, address: number, wanted: Uint8Arra
   while (present[end - 1] === wanted[end - 1]) end--;
   machine.bus.poke(address + first, wanted.subarray(first, end));
 }
-
-/** Index of the first byte that differs, PAGE_BYTES where none does. */
-function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  const [x, y] = [words(a), words(b)];
-  for (let i = 0; i < PAGE_BYTES / 4; i++) {
-    if (x[i] === y[i]) continue;
-    for (let at = 4 * i; ; at++) if (a[at] !== b[at]) return at;
-  }
-  return PAGE_BYTES;
-}
-
-const words = ({ buffer, byteOffset }: Uint8Array): Int32Array =>
-  new Int32Array(buffer, byteOffset, PAGE_BYTES / 4);
 
 function eachPage(machine: Machine, visit: (address: number, bytes: Uint8Array) => void): void {
   for (const { base, bytes, writable } of machine.memory.windows) {

@@ -115,6 +115,7 @@ export class Translator {
     hart.yielding = false;
     hart.arrived = arrived.nowhere;
     for (;;) {
+      let slow: number | undefined;
       const translation = hart.checked || hart.careful ? -1 : this.#counts.translation(hart.pc);
       if (translation >= 0) {
         words[state.left >> 2] = hart.left;
@@ -123,14 +124,17 @@ export class Translator {
         hart.pc = words[state.pc >> 2];
         hart.left = words[state.left >> 2];
         if (hart.left <= 0 || hart.yielding) return;
-        if (reason === why.interpret) this.#countSlow(hart.pc);
+        if (reason === why.interpret) slow = hart.pc;
         else if (reason === why.unknown) {
           if (this.#remember(hart.pc)) continue;
           hart.arrived = arrived.byJump;
         }
       }
       const before = hart.left;
+      const { firstStores } = this.#bus;
       this.#interpret(hart);
+      // The first store to a guarded page says nothing about the next one.
+      if (slow !== undefined && this.#bus.firstStores === firstStores) this.#countSlow(slow);
       if (this.#toInterpret > 0) this.#toInterpret -= before - hart.left;
       if (hart.arrived === arrived.nowhere) return;
       const hot = hart.arrived === arrived.hot;

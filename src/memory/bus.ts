@@ -50,6 +50,12 @@ export class Bus {
     accesses: new Set(),
     stores: new Set(),
   };
+  /** By page: 1 where the next store is the first since `guard`. */
+  readonly #guarded = new Uint8Array(PAGES);
+  /** Told of the address of a guarded page before its first store. */
+  #beforeFirstStore: ((address: number) => void) | undefined;
+  /** Stores that were the first to a guarded page. */
+  firstStores = 0;
   readonly #observationListeners: (() => void)[] = [];
   /** Set by a debugger. */
   deviceObserver: DeviceObserver | undefined;
@@ -86,6 +92,7 @@ export class Bus {
     }
     if (window.ignoresWrites) return;
     if (!window.writable) throw new BusError(address, `${window.name} is read-only`);
+    this.#beforeStore(address >>> 0, bytes);
     const at = (address >>> 0) - window.base + window.offset;
     for (let i = 0; i < bytes; i++) this.memory.u8[at + i] = value >>> (8 * i);
     this.#stored(address >>> 0, bytes, hart);
@@ -109,6 +116,7 @@ export class Bus {
 
   /** Writes RAM as a loader or debugger does: read-only memory included, decoded code refreshed, nobody notified. */
   poke(address: number, data: Uint8Array): void {
+    this.#beforeStore(address >>> 0, data.length);
     this.bytes(address, data.length).set(data);
     this.#refreshCode(address >>> 0, data.length);
   }
@@ -141,6 +149,7 @@ export class Bus {
     let read = src - source.base + source.offset;
     let write = dst - target.base + target.offset;
     for (let row = 0; row < rows.rows; row++) {
+      this.#beforeStore((dst + row * dstStride) >>> 0, bytes);
       this.memory.u8.copyWithin(write, read, read + bytes);
       read += srcStride;
       write += dstStride;
@@ -164,6 +173,27 @@ export class Bus {
       this.#watchers.splice(this.#watchers.indexOf(watcher), 1);
       this.#refreshPages(watcher.address, bytes);
     };
+  }
+
+  /** Calls `act` with the address of each guarded page before the first store to it; see `guard`. */
+  onFirstStore(act: ((address: number) => void) | undefined): void {
+    this.#beforeFirstStore = act;
+  }
+
+  /** Guards the page at `address`: the next store to it is told of before it is made, and ends the guard. */
+  guard(address: number): void {
+    const page = address >>> PAGE_BITS;
+    this.#guarded[page] = 1;
+    this.storeMap[page] = 0;
+  }
+
+  /** Ends the guard of all pages. */
+  unguard(): void {
+    for (let page = 0; page < PAGES; page++) {
+      if (this.#guarded[page] === 0) continue;
+      this.#guarded[page] = 0;
+      this.#refreshPage(page);
+    }
   }
 
   /** Declares that decoded forms of this page exist: stores to it are reported to the code listeners. */
@@ -208,10 +238,23 @@ export class Bus {
     }
   }
 
+  #beforeStore(address: number, bytes: number): void {
+    const act = this.#beforeFirstStore;
+    if (!act || bytes === 0) return;
+    for (let page = address >>> PAGE_BITS; page <= (address + bytes - 1) >>> PAGE_BITS; page++) {
+      if (this.#guarded[page] === 0) continue;
+      act(page * 4096);
+      this.#guarded[page] = 0;
+      this.firstStores++;
+      this.#refreshPage(page);
+    }
+  }
+
   #overwrite(destination: number, bytes: number, write: (target: Uint8Array) => void): void {
     const target = this.memory.window(destination, bytes);
     if (target?.ignoresWrites) return;
     if (target && !target.writable) throw new BusError(destination, `${target.name} is read-only`);
+    this.#beforeStore(destination >>> 0, bytes);
     write(this.bytes(destination, bytes));
     this.#stored(destination >>> 0, bytes, NO_HART);
   }
@@ -270,6 +313,7 @@ export class Bus {
     const window = this.memory.window(page * 4096, 4096);
     const { accesses, stores } = this.#observed;
     const watched =
+      this.#guarded[page] !== 0 ||
       accesses.has(page) ||
       stores.has(page) ||
       this.#watchers.some((w) => w.address < (page + 1) * 4096 && page * 4096 < w.address + w.bytes);

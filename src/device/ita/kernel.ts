@@ -2,6 +2,7 @@
  * The accelerator's datapath on the machine's memory: scratch buffers, and the WebAssembly functions that fill them
  * (specs/ita.md §2.3). Nothing here allocates per job.
  */
+import { firstDifference } from '../../memory/compare.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { BUFFER_BYTES, type Buffers, TILE_BYTES } from './kernel-buffers.ts';
 import { emitKernel } from './kernel-code.ts';
@@ -46,6 +47,8 @@ export class Kernel {
   readonly #zeros: number;
   readonly #softmaxShift: SoftmaxShift;
   #functions: TileFunctions | undefined;
+  /** The last snapshot. */
+  #taken: KernelState | undefined;
   /** The constants the activation table was built for; NaN when none. */
   #tabulated = [NaN, NaN, NaN, NaN, NaN, NaN];
 
@@ -139,13 +142,14 @@ export class Kernel {
     this.#memory.u8.copyWithin(to, this.#at.output, this.#at.output + TILE_BYTES);
   }
 
+  /** Buffers that are as in the last snapshot are the same objects as there. */
   snapshot(): KernelState {
-    const copy = (name: keyof Buffers): Uint8Array =>
-      this.#memory.u8.slice(this.#at[name], this.#at[name] + BUFFER_BYTES[name]);
-    return Object.fromEntries(KEPT.map((name) => [name, copy(name)])) as Record<
-      keyof KernelState,
-      Uint8Array
-    >;
+    const copy = (name: keyof KernelState): Uint8Array => {
+      const present = this.#memory.u8.subarray(this.#at[name], this.#at[name] + BUFFER_BYTES[name]);
+      const last = this.#taken?.[name];
+      return last && firstDifference(last, present) === last.length ? last : present.slice();
+    };
+    return (this.#taken = Object.fromEntries(KEPT.map((name) => [name, copy(name)])) as KernelState);
   }
 
   restore(state: KernelState): void {
