@@ -116,9 +116,9 @@ export class Cluster implements HartLines {
     this.harts[index].wake(Math.max(this.#fired, awake.length > 0 ? Math.min(...awake) : 0));
   }
 
-  /** The hart that runs next, if the present round has one left. */
+  /** The hart that runs next when none is frozen, if the round of all has one left. */
   get next(): Hart | undefined {
-    const { harts, turn, end } = this.#round;
+    const { harts, turn, end } = this.#all;
     return harts.find((h, i) => i >= turn && !h.asleep && h.cycle < end);
   }
 

@@ -132,6 +132,13 @@ export class Debugger implements Target {
     }
   }
 
+  /** Like `run`, for so many instructions over all harts at most. */
+  advance(instructions: number): Stop | undefined {
+    const stop = this.#execution.advance(instructions);
+    if (stop) this.#stopped = stop;
+    return stop;
+  }
+
   interrupt(hart: number): Stop {
     return (this.#stopped = { kind: 'interrupted', hart });
   }

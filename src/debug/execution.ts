@@ -47,6 +47,8 @@ export class Execution implements HartObserver, Stepper {
   readonly #before = new Map<number, number>();
   /** For harts whose step was interrupted: traps to return from until it goes on. */
   readonly #handlers = new Map<number, number>();
+  /** Where a step alone ended asleep: the load is repeated when the hart wakes, and has been reported before. */
+  readonly #stalled = new Map<number, Moment>();
   /** A fault has been reported here and is taken now. */
   #reported: Moment | undefined;
   /** Nothing halts the instruction here. */
@@ -103,6 +105,7 @@ export class Execution implements HartObserver, Stepper {
   forget(): void {
     this.#broken = undefined;
     this.#reported = undefined;
+    this.#stalled.clear();
     this.#handlers.clear();
   }
 
@@ -111,8 +114,7 @@ export class Execution implements HartObserver, Stepper {
   marked(hart: Hart): void {
     const { breakpoints } = this.#conditions;
     const type = breakpoints.at(hart.pc);
-    if (type !== undefined && !isAt(this.#passing, hart))
-      this.#halt({ kind: 'breakpoint', hart: hart.index, type });
+    if (type !== undefined && !this.#passes(hart)) this.#halt({ kind: 'breakpoint', hart: hart.index, type });
     breakpoints.lifted(hart.pc);
   }
 
@@ -120,8 +122,7 @@ export class Execution implements HartObserver, Stepper {
     const { load, store } = access;
     const { watchpoints } = this.#conditions;
     const hit = watchpoints.hit((kinds & load) !== 0, (kinds & store) !== 0, address >>> 0, bytes);
-    if (hit && !isAt(this.#passing, hart))
-      this.#halt({ kind: 'watchpoint', hart: hart.index, by: 'hart', ...hit });
+    if (hit && !this.#passes(hart)) this.#halt({ kind: 'watchpoint', hart: hart.index, by: 'hart', ...hit });
   }
 
   ebreak(hart: Hart): void {
@@ -169,9 +170,14 @@ export class Execution implements HartObserver, Stepper {
 
   stepped(hart: Hart): void {
     const action = this.#actions.get(hart.index);
-    if (this.#stop || hart.instret === this.#before.get(hart.index) || this.#handlers.has(hart.index)) return;
+    if (this.#stop || this.#handlers.has(hart.index)) return;
+    if (hart.instret === this.#before.get(hart.index)) {
+      // Only harts that are frozen, or time that would pass without them, could wake it.
+      if (!hart.stalled || this.#actions.size === this.machine.cluster.count) return;
+      this.#stalled.set(hart.index, momentOf(hart));
+    }
     const pc = hart.pc >>> 0;
-    if (action?.kind === 'range' && pc >= action.from && pc < action.to) return;
+    if (!hart.stalled && action?.kind === 'range' && pc >= action.from && pc < action.to) return;
     this.#stop = { kind: 'step', hart: hart.index };
     this.machine.cluster.stop();
   }
@@ -179,6 +185,10 @@ export class Execution implements HartObserver, Stepper {
   #stepping(hart: number): boolean {
     const kind = this.#actions.get(hart)?.kind;
     return kind === 'step' || kind === 'range';
+  }
+
+  #passes(hart: Hart): boolean {
+    return isAt(this.#passing, hart) || isAt(this.#stalled.get(hart.index), hart);
   }
 
   #run(instructions: number): void {

@@ -26,7 +26,7 @@ export class View implements HartView {
   set pc(value: number) {
     const hart = this.#hart;
     hart.pc = value & (hart.compressed ? ~1 : ~3);
-    hart.wake(this.#machine().clock.now);
+    this.#machine().cluster.rouse(this.index);
   }
   get cycle(): number {
     return this.#hart.cycle;
