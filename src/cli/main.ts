@@ -69,8 +69,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-try {
-  await (await createProgram(process.argv[2])).parseAsync(withGdbPort(process.argv));
-} catch (error) {
-  process.exitCode = report(error);
-}
+createProgram(process.argv[2])
+  .then((program) => program.parseAsync(withGdbPort(process.argv)))
+  .catch((error: unknown) => {
+    process.exitCode = report(error);
+  });

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/octet.js', import.meta.url));
-const BUILT = fileURLToPath(new URL('../../dist/bundle/octet.js', import.meta.url));
+const BUILT = fileURLToPath(new URL('../../dist/bundle/octet.cjs', import.meta.url));
 
 export interface Result {
   readonly status: number | null;
