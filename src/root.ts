@@ -14,7 +14,7 @@ function findRoot(): string {
 /** The package's directory: it holds `firmware/` and package.json. */
 export const packageRoot = findRoot();
 
-const extension = here.slice(here.lastIndexOf('.'));
+const extension = here.endsWith('.ts') ? '.ts' : '.js';
 
 /** The file of a module of ours, such as `conformance/worker`, in the sources or in the build. */
 export const moduleFile = (name: string): string =>
