@@ -30,7 +30,7 @@ import { causeName, type Fault, UnhandledTrap } from '../hart/trap.ts';
 import { CaptureConsole, type HostConsole } from '../host/console.ts';
 import type { GuestMemory } from '../host/guest-memory.ts';
 import { Htif } from '../host/htif.ts';
-import { Semihosting, type SemihostingState } from '../host/semihosting.ts';
+import { type CallRecorder, Semihosting, type SemihostingState } from '../host/semihosting.ts';
 import { type Isa, parseIsa } from '../isa/isa.ts';
 import { Translator } from '../jit/translator.ts';
 import { Bus } from '../memory/bus.ts';
@@ -237,6 +237,11 @@ export class Machine {
       dma: { ...this.dma.statistics },
       ita: { ...(this.ita?.statistics ?? NOTHING) },
     };
+  }
+
+  /** Lets semihosting calls be remembered, or performed each time. */
+  recordCalls(recorder: CallRecorder | undefined): void {
+    this.#semihosting.recorder = recorder;
   }
 
   /** The part of a snapshot that no device holds; see snapshot.ts for the whole. */

@@ -113,6 +113,7 @@ export class Debugger implements Target {
 
   resume(actions: ReadonlyMap<number, Action>): void {
     this.#execution.resume(actions);
+    this.machine.cluster.thaw(new Set(actions.keys()));
   }
 
   run(milliseconds: number): Stop | undefined {

@@ -5,6 +5,7 @@ import { MachineError } from '../errors.ts';
 import type { Hart } from '../hart/hart.ts';
 import { HALT, type HartObserver } from '../hart/observer.ts';
 import { access } from '../hart/privilege.ts';
+import type { DeviceObserver } from '../memory/bus.ts';
 import type { Fault } from '../hart/trap.ts';
 import { Breakpoints } from './breakpoints.ts';
 import { faultKindOf } from './faults.ts';
@@ -61,7 +62,7 @@ export class Execution implements HartObserver, Stepper {
     conditions.watchpoints.forgetObserved();
     for (const hart of machine.cluster.harts) hart.observer = this;
     machine.cluster.stepper = this;
-    machine.bus.deviceObserver = (by, kind, address, bytes) => this.#byDevice(by, kind, address, bytes);
+    machine.bus.deviceObserver = this.#deviceObserver;
   }
 
   /** Instructions retired by all harts. */
@@ -69,25 +70,24 @@ export class Execution implements HartObserver, Stepper {
     return this.machine.cluster.instret;
   }
 
-  /** Chooses what each hart does from now on; one without an action is frozen. */
+  /** Chooses what each hart does from now on; who has no action is to be frozen by `thaw`. */
   resume(actions: ReadonlyMap<number, Action>): void {
-    const { cluster, codeCaches, bus } = this.machine;
+    const { codeCaches, bus } = this.machine;
     const { breakpoints, watchpoints } = this.#conditions;
     this.#actions = actions;
     this.#handlers.clear();
     const brief = [...actions.values()].every(({ kind }) => kind === 'step');
     breakpoints.mark(codeCaches, brief);
     watchpoints.observe(bus, brief);
-    cluster.thaw(new Set(actions.keys()));
   }
 
   /**
-   * Executes up to `instructions` instructions over all harts.
+   * Executes up to `instructions` instructions over all harts, and up to `moments` (see Cluster).
    * @returns why the machine halted; undefined when the instructions are used up or no hart can go on for now
    */
-  advance(instructions: number): Stop | undefined {
+  advance(instructions: number, moments = Infinity): Stop | undefined {
     if (this.#broken) return this.#broken;
-    if (this.machine.exitCode === undefined && this.#actions.size > 0) this.#run(instructions);
+    if (this.machine.exitCode === undefined && this.#actions.size > 0) this.#run(instructions, moments);
     const { exitCode } = this.machine;
     return exitCode === undefined ? this.#stop : { kind: 'exit', code: exitCode };
   }
@@ -99,6 +99,44 @@ export class Execution implements HartObserver, Stepper {
     this.#passing = undefined;
     this.#conditions.breakpoints.rearm(this.machine.codeCaches);
     return stop;
+  }
+
+  /** Executes up to `moments` (see Cluster) and up to `instructions` again that have been executed before; nothing halts. */
+  replay(moments: number, instructions = Infinity): void {
+    this.#heardBy(this.#deaf, () => this.machine.cluster.run(instructions, moments));
+  }
+
+  /** The least that can be executed again; see Cluster. */
+  inch(): void {
+    this.#heardBy(this.#deaf, () => this.machine.cluster.inch());
+  }
+
+  /**
+   * Like `replay`, up to the first breakpoint or watched access.
+   * @param passing the one that is right here does not count
+   */
+  seek(moments: number, passing: boolean): Stop | undefined {
+    const { cluster, bus } = this.machine;
+    const next = passing ? cluster.next : undefined;
+    this.#passing = next && momentOf(next);
+    this.#stop = undefined;
+    const seeker: HartObserver = {
+      ...this.#deaf,
+      marked: (hart) => this.marked(hart),
+      access: (...accessed) => this.access(...accessed),
+    };
+    this.#heardBy(seeker, () => {
+      bus.deviceObserver = this.#deviceObserver;
+      cluster.run(Infinity, moments);
+    });
+    this.#passing = undefined;
+    return this.#stop;
+  }
+
+  /** Lets `seek` find what is set now. */
+  prepareToSeek(): void {
+    this.#conditions.breakpoints.mark(this.machine.codeCaches, false);
+    this.#conditions.watchpoints.observe(this.machine.bus, false);
   }
 
   /** The machine was put into another state: what was found about the old one does not hold. */
@@ -191,11 +229,27 @@ export class Execution implements HartObserver, Stepper {
     return isAt(this.#passing, hart) || isAt(this.#stalled.get(hart.index), hart);
   }
 
-  #run(instructions: number): void {
+  /** Runs harts without anybody else who hears of what they do. */
+  #heardBy(observer: HartObserver, act: () => void): void {
+    const { cluster, bus, codeCaches } = this.machine;
+    for (const hart of cluster.harts) hart.observer = observer;
+    cluster.stepper = undefined;
+    bus.deviceObserver = undefined;
+    try {
+      act();
+    } finally {
+      for (const hart of cluster.harts) hart.observer = this;
+      cluster.stepper = this;
+      bus.deviceObserver = this.#deviceObserver;
+      this.#conditions.breakpoints.rearm(codeCaches);
+    }
+  }
+
+  #run(instructions: number, moments: number): void {
     const { cluster } = this.machine;
     this.#stop = undefined;
     try {
-      cluster.run(instructions);
+      cluster.run(instructions, moments);
     } catch (error) {
       if (!(error instanceof MachineError)) throw error;
       this.#stop = { kind: 'machine error', hart: cluster.present, reason: error.message };
@@ -210,7 +264,7 @@ export class Execution implements HartObserver, Stepper {
     throw HALT;
   }
 
-  #byDevice(by: 'dma' | 'ita', kind: 'load' | 'store', address: number, bytes: number): void {
+  readonly #deviceObserver: DeviceObserver = (by, kind, address, bytes) => {
     const { watchDevices, watchpoints } = this.#conditions;
     if (this.#stop || !watchDevices) return;
     const hit = watchpoints.hit(kind === 'load', kind === 'store', address, bytes);
@@ -218,5 +272,15 @@ export class Execution implements HartObserver, Stepper {
     const { cluster } = this.machine;
     this.#stop = { kind: 'watchpoint', hart: cluster.present, by, ...hit };
     cluster.stop();
-  }
+  };
+
+  /** Lets everything happen. */
+  readonly #deaf: HartObserver = {
+    marked: (hart) => this.#conditions.breakpoints.lifted(hart.pc),
+    access: () => {},
+    ebreak: () => {},
+    trap: () => {},
+    trapped: () => {},
+    returned: () => {},
+  };
 }

@@ -59,8 +59,28 @@ export interface SemihostingState {
   readonly files: readonly (FileState | null)[];
 }
 
+/** What one operation gave the guest. */
+export interface Call {
+  readonly result: SemihostingResult;
+  readonly errno: number;
+  /** What it wrote to the guest's memory. */
+  readonly pokes: readonly { readonly address: number; readonly data: Uint8Array }[];
+  /** The files open after it. */
+  readonly files: SemihostingState['files'];
+}
+
+/** Remembers calls, so that a machine that is put back need not repeat them. */
+export interface CallRecorder {
+  /** What the present call gave before, undefined when it is to be performed. */
+  replayed(): Call | undefined;
+  /** A call that was performed. */
+  record(call: Call): void;
+}
+
 export class Semihosting {
+  recorder: CallRecorder | undefined;
   readonly #memory: GuestMemory;
+  #pokes: Call['pokes'][number][] = [];
   readonly #console: HostConsole;
   readonly #args: readonly string[];
   readonly #cycles: () => number;
@@ -71,7 +91,13 @@ export class Semihosting {
   #errno = 0;
 
   constructor({ memory, console, args = [], cycles, frequency = 425e6, directory }: SemihostingOptions) {
-    this.#memory = memory;
+    this.#memory = {
+      peekBytes: (address, count) => memory.peekBytes(address, count),
+      pokeBytes: (address, data) => {
+        if (this.recorder) this.#pokes.push({ address, data: data.slice() });
+        memory.pokeBytes(address, data);
+      },
+    };
     this.#console = console;
     this.#args = args;
     this.#cycles = cycles;
@@ -91,6 +117,22 @@ export class Semihosting {
 
   /** Performs one operation. An unknown one, or one that fails, gives -1 and sets the error number of SYS_ERRNO. */
   perform(operation: number, parameter: number): SemihostingResult {
+    const { recorder } = this;
+    if (!recorder) return this.#perform(operation, parameter);
+    const known = recorder.replayed();
+    if (known) {
+      for (const { address, data } of known.pokes) this.#memory.pokeBytes(address, data);
+      this.#errno = known.errno;
+      this.#pokes = [];
+      return known.result;
+    }
+    const result = this.#perform(operation, parameter);
+    recorder.record({ result, errno: this.#errno, pokes: this.#pokes, files: this.snapshot().files });
+    this.#pokes = [];
+    return result;
+  }
+
+  #perform(operation: number, parameter: number): SemihostingResult {
     try {
       const act = this.#operations[operation];
       if (!act) throw new FileError('ENOSYS');
