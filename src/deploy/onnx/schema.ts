@@ -1,7 +1,15 @@
 /** The part of the ONNX file format octet reads and writes, as a field table (onnx.proto3, IR version 10). */
 
-/** How a field's value is stored. `int64` reads as a number and is refused beyond 2^53; `bigint` is exact. */
-export type Kind = 'int64' | 'bigint' | 'int32' | 'float' | 'double' | 'string' | 'bytes' | Message;
+/**
+ * How a field's value is stored. `int64` reads as a number and is refused beyond 2^53; `clamped` is an int64 that is
+ * drawn to ±(2^53 - 1), for those that mean "to the end".
+ */
+export type Scalar = 'int64' | 'clamped' | 'int32' | 'float' | 'double' | 'string' | 'bytes';
+
+/** Repeated numbers in bulk, millions of them: held in a typed array, as narrow as their values allow. */
+export type Bulk = 'int32s' | 'int64s' | 'floats' | 'doubles';
+
+export type Kind = Scalar | Bulk | Message;
 
 export interface Field<K extends Kind = Kind, R extends boolean = boolean> {
   readonly number: number;
@@ -17,13 +25,15 @@ export interface Message<F extends Readonly<Record<string, Field>> = Readonly<Re
 // Written out kind by kind: a conditional type over `Message` would not see the fields of nested messages.
 type ValueOf<K> = K extends { readonly fields: infer F }
   ? Decoded<F>
-  : K extends 'int64' | 'int32' | 'float' | 'double'
+  : K extends 'int64' | 'clamped' | 'int32' | 'float' | 'double'
     ? number
-    : K extends 'bigint'
-      ? bigint
-      : K extends 'bytes'
-        ? Uint8Array
-        : string;
+    : K extends 'int64s'
+      ? ArrayLike<bigint>
+      : K extends Bulk
+        ? ArrayLike<number>
+        : K extends 'bytes'
+          ? Uint8Array
+          : string;
 
 /** The value of a message: repeated fields are arrays, a single field that the file omits is undefined. */
 export type Decoded<F> = {
@@ -52,12 +62,12 @@ export const OPSET = message('OperatorSetIdProto', { domain: one(1, 'string'), v
 export const TENSOR = message('TensorProto', {
   dims: many(1, 'int64'),
   data_type: one(2, 'int32'),
-  float_data: many(4, 'float'),
-  int32_data: many(5, 'int32'),
-  int64_data: many(7, 'bigint'),
+  float_data: one(4, 'floats'),
+  int32_data: one(5, 'int32s'),
+  int64_data: one(7, 'int64s'),
   name: one(8, 'string'),
   raw_data: one(9, 'bytes'),
-  double_data: many(10, 'double'),
+  double_data: one(10, 'doubles'),
   external_data: many(13, ENTRY),
   data_location: one(14, 'int32'),
 });
@@ -75,12 +85,12 @@ export const VALUE_INFO = message('ValueInfoProto', { name: one(1, 'string'), ty
 export const ATTRIBUTE = message('AttributeProto', {
   name: one(1, 'string'),
   f: one(2, 'float'),
-  i: one(3, 'int64'),
+  i: one(3, 'clamped'),
   s: one(4, 'string'),
   t: one(5, TENSOR),
   g: one(6, 'bytes'),
   floats: many(7, 'float'),
-  ints: many(8, 'int64'),
+  ints: many(8, 'clamped'),
   type: one(20, 'int32'),
 });
 

@@ -69,10 +69,17 @@ function rawData(raw: Uint8Array, type: ElementType, shape: readonly number[], w
 }
 
 function typedData(proto: TensorProto, type: ElementType): TensorData {
-  if (type === 'float32') return Float32Array.from(proto.float_data);
-  if (type === 'float64') return Float64Array.from(proto.double_data);
-  if (type === 'int64') return BigInt64Array.from(proto.int64_data);
-  return (ARRAY[type] as Int32ArrayConstructor).from(proto.int32_data);
+  if (type === 'float32') return held(type, proto.float_data);
+  if (type === 'float64') return held(type, proto.double_data);
+  if (type === 'int64') return held(type, proto.int64_data);
+  return held(type, proto.int32_data);
+}
+
+/** The numbers in the array of `type`; they stay where they are when it is that array already. */
+function held(type: ElementType, values: ArrayLike<number> | ArrayLike<bigint> | undefined): TensorData {
+  const Class = ARRAY[type];
+  if (values instanceof Class) return values;
+  return (Class as Int32ArrayConstructor).from((values ?? []) as ArrayLike<number>);
 }
 
 /** Turns a constant into a TensorProto with `raw_data`. */

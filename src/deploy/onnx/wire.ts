@@ -1,13 +1,12 @@
 /** Reads and writes protobuf messages by their field table (protobuf.dev, "Encoding"); unknown fields are skipped. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { InputError } from '../../errors.ts';
-import type { Decoded, Field, Kind, Message } from './schema.ts';
-
-type Scalar = Exclude<Kind, Message>;
+import { unpack } from './bulk.ts';
+import type { Bulk, Decoded, Field, Message, Scalar } from './schema.ts';
 
 const WIRE_TYPE: Readonly<Record<Scalar, WireType>> = {
   int64: WireType.Varint,
-  bigint: WireType.Varint,
+  clamped: WireType.Varint,
   int32: WireType.Varint,
   float: WireType.Bit32,
   double: WireType.Bit64,
@@ -15,8 +14,38 @@ const WIRE_TYPE: Readonly<Record<Scalar, WireType>> = {
   bytes: WireType.LengthDelimited,
 };
 
+/** The wire type of one number where a bulk field is not packed. */
+const UNPACKED: Readonly<Record<Bulk, WireType>> = {
+  int32s: WireType.Varint,
+  int64s: WireType.Varint,
+  floats: WireType.Bit32,
+  doubles: WireType.Bit64,
+};
+
+const isBulk = (kind: Field['kind']): kind is Bulk => typeof kind === 'string' && kind in UNPACKED;
+
 /** Values of the messages while they are walked by table; `decode` and `encode` give them their exact types. */
 type Values = Record<string, unknown>;
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** The bytes of one occurrence of a bulk field. */
+interface Part {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly where: string;
+  readonly kind: Bulk;
+}
+
+function joined(parts: readonly Part[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((n, { bytes }) => n + bytes.length, 0));
+  let to = 0;
+  for (const { bytes } of parts) {
+    all.set(bytes, to);
+    to += bytes.length;
+  }
+  return all;
+}
 
 class Decoder {
   readonly #reader: BinaryReader;
@@ -45,6 +74,7 @@ class Decoder {
       else this.#field(value, known.name, known.field, wire, where, at, end);
       if (reader.pos > end) throw this.#error(at, where, `runs past the end of ${path} at byte ${end}`);
     }
+    this.#finish(type, value);
     return value;
   }
 
@@ -58,6 +88,10 @@ class Decoder {
     end: number,
   ): void {
     const { kind, repeated } = field;
+    if (isBulk(kind)) {
+      this.#bulk(value, name, kind, wire, where, at, end);
+      return;
+    }
     const expected = typeof kind === 'string' ? WIRE_TYPE[kind] : WireType.LengthDelimited;
     const list = repeated ? (value[name] as unknown[]) : undefined;
     const add = (item: unknown): void => {
@@ -84,6 +118,44 @@ class Decoder {
     }
   }
 
+  /** Gathers the raw bytes of a bulk field, packed or not; `#finish` turns them into numbers. */
+  #bulk(
+    value: Values,
+    name: string,
+    kind: Bulk,
+    wire: WireType,
+    where: string,
+    at: number,
+    end: number,
+  ): void {
+    const reader = this.#reader;
+    let first = reader.pos;
+    if (wire === WireType.LengthDelimited) {
+      const stop = this.#length(where, at, end);
+      first = reader.pos;
+      reader.pos = stop;
+    } else if (wire === UNPACKED[kind]) {
+      this.#guard(at, where, () => reader.skip(wire));
+      if (reader.pos > end) throw this.#error(at, where, `runs past the end at byte ${end}`);
+    } else {
+      throw this.#error(at, where, `has wire type ${wire}, expected ${WireType.LengthDelimited}`);
+    }
+    const part: Part = { bytes: this.#bytes.subarray(first, reader.pos), at, where, kind };
+    const parts = value[name] as Part[] | undefined;
+    if (parts) parts.push(part);
+    else value[name] = [part];
+  }
+
+  #finish(type: Message, value: Values): void {
+    for (const [name, field] of Object.entries(type.fields)) {
+      if (!isBulk(field.kind) || value[name] === undefined) continue;
+      const parts = value[name] as Part[];
+      const { at, where, kind } = parts[0];
+      const bytes = parts.length === 1 ? parts[0].bytes : joined(parts);
+      value[name] = this.#guard(at, where, () => unpack(kind, bytes));
+    }
+  }
+
   #length(where: string, at: number, end: number): number {
     const length = this.#guard(at, where, () => this.#reader.uint32());
     const left = end - this.#reader.pos;
@@ -92,15 +164,15 @@ class Decoder {
     return this.#reader.pos + length;
   }
 
-  #scalar(kind: Scalar, where: string, at: number): number | bigint {
+  #scalar(kind: Scalar, where: string, at: number): number {
     const reader = this.#reader;
     return this.#guard(at, where, () => {
       if (kind === 'float') return reader.float();
       if (kind === 'double') return reader.double();
       if (kind === 'int32') return reader.int32();
       const wide = BigInt(reader.int64());
-      if (kind === 'bigint') return wide;
       const narrow = Number(wide);
+      if (kind === 'clamped') return Math.min(Math.max(narrow, -MOST), MOST);
       if (!Number.isSafeInteger(narrow)) throw new Error(`${wide} is too large`);
       return narrow;
     });
@@ -152,6 +224,10 @@ function write(writer: BinaryWriter, type: Message, value: Values): void {
   const fields = Object.entries(type.fields).sort(([, a], [, b]) => a.number - b.number);
   for (const [name, field] of fields) {
     const { kind, number, repeated } = field;
+    if (isBulk(kind)) {
+      writeBulk(writer, kind, number, value[name] as ArrayLike<number | bigint> | undefined);
+      continue;
+    }
     const values = (
       repeated ? (value[name] ?? []) : [value[name]].filter((v) => v !== undefined)
     ) as unknown[];
@@ -173,6 +249,19 @@ function write(writer: BinaryWriter, type: Message, value: Values): void {
       }
     }
   }
+}
+
+function writeBulk(
+  writer: BinaryWriter,
+  kind: Bulk,
+  number: number,
+  values: ArrayLike<number | bigint> | undefined,
+): void {
+  if (!values || values.length === 0) return;
+  const scalar = ({ int32s: 'int32', int64s: 'int64', floats: 'float', doubles: 'double' } as const)[kind];
+  writer.tag(number, WireType.LengthDelimited).fork();
+  for (const item of Array.from(values)) writeScalar(writer, scalar, item);
+  writer.join();
 }
 
 function writeScalar(writer: BinaryWriter, kind: Scalar, value: unknown): void {
