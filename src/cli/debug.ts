@@ -1,8 +1,8 @@
 /** `octet debug` and `octet run --gdb`: the machine under the control of a debugger (docs/debugging.md). */
 import { appendFileSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { type Command, Option } from 'commander';
-import { engineChoices, Machine } from '../cluster/machine.ts';
+import type { Command } from 'commander';
+import { Machine } from '../cluster/machine.ts';
 import { Debugger } from '../debug/debugger.ts';
 import { parseElf } from '../elf/elf.ts';
 import { UsageError } from '../errors.ts';
@@ -11,6 +11,7 @@ import { Runner } from '../gdb/runner.ts';
 import { DEFAULT_HOST, DEFAULT_PORT, GdbServer, parseAddress, serveStdio } from '../gdb/server.ts';
 import { type HostConsole, ProcessConsole } from '../host/console.ts';
 import { addDebugOptions, type DebugFlags } from './debug-options.ts';
+import { engineOption } from './engine-option.ts';
 import { addMachineOptions, machineOf, readInput, writeOutput } from './options.ts';
 
 export function addDebug(program: Command): void {
@@ -29,11 +30,7 @@ export function addDebug(program: Command): void {
       'address to listen at; anything but loopback is open to others',
       DEFAULT_HOST,
     )
-    .addOption(
-      new Option('--engine <name>', 'how harts execute; results are the same')
-        .choices(engineChoices)
-        .default('auto'),
-    )
+    .addOption(engineOption())
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addMachineOptions(addDebugOptions(command)).action(
     async (file: string, args: string[], flags: DebugFlags & { port: string; gdbHost: string }) => {

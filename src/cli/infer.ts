@@ -1,11 +1,13 @@
 /** `octet infer`: runs a network as firmware on the emulated cluster and proves the result. */
 import { type Command, Option } from 'commander';
+import type { EngineChoice } from '../cluster/machine.ts';
 import { type CheckLevel, type Inference, inferMobileBert } from '../deploy/run/mobilebert.ts';
 import { MOBILEBERT, type MobileBertConfig } from '../deploy/models/mobilebert.ts';
 import { defaultTokens, fitTokens, parseTokens, type Tokens } from '../deploy/models/tokens.ts';
 import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
+import { engineOption } from './engine-option.ts';
 import {
   addMachineOptions,
   type MachineFlags,
@@ -16,6 +18,7 @@ import {
   readText,
   writeOutput,
 } from './options.ts';
+import { printStatistics, translationOf } from './statistics.ts';
 import { bytesText, grouped, mismatchText, Progress, table } from './text.ts';
 
 interface InferFlags extends MachineFlags {
@@ -30,6 +33,8 @@ interface InferFlags extends MachineFlags {
   readonly vocab?: string;
   readonly check: CheckLevel;
   readonly float?: boolean;
+  readonly engine: EngineChoice;
+  readonly stats?: boolean;
   readonly l1?: number;
   readonly workspace: string;
   readonly json?: boolean;
@@ -68,6 +73,8 @@ export function addInfer(program: Command): void {
         .default('output'),
     )
     .option('--float', 'also run the network in floating point and print the similarity of each layer')
+    .addOption(engineOption())
+    .option('--stats', 'print counts and speed to standard error')
     .option('--l1 <size>', 'cluster memory the network may use', parseSize)
     .option('--workspace <dir>', 'where networks and firmware are kept', 'build/workspace')
     .option('--json', 'print one JSON object');
@@ -90,6 +97,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
       ? {}
       : { weights: { file: flags.weights, bytes: readInput(flags.weights) } }),
     tokens,
+    engine: flags.engine,
     check: flags.check,
     ...(flags.float === undefined ? {} : { float: flags.float }),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
@@ -102,6 +110,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
   process.stdout.write(
     flags.json ? `${JSON.stringify(jsonReport(result, flags, source))}\n` : textReport(result, flags, source),
   );
+  if (flags.stats) process.stderr.write(printStatistics(result.machine, result.seconds.run));
   return mismatches === 0 ? 0 : MISMATCH;
 }
 
@@ -147,6 +156,7 @@ function jsonReport(result: Inference, flags: InferFlags, input: string): Record
     itaBusyCycles: statistics.ita.busyCycles,
     dmaTransfers: statistics.dma.transfers,
     dmaBytes: statistics.dma.bytes,
+    translation: translationOf(result.machine) ?? null,
     memoryHash: result.memoryHash,
     similarities: result.similarities,
     elf: result.elf,

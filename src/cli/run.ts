@@ -1,12 +1,13 @@
 /** `octet run`: executes an ELF file and exits as the guest does. */
 import { type Command, Option } from 'commander';
-import { engineChoices, Machine } from '../cluster/machine.ts';
+import { Machine } from '../cluster/machine.ts';
 import { parseElf } from '../elf/elf.ts';
 import { ProcessConsole } from '../host/console.ts';
 import { addDebugOptions, type DebugFlags } from './debug-options.ts';
+import { engineOption } from './engine-option.ts';
 import { addMachineOptions, machineOf, parseWhole, readInput } from './options.ts';
 import { addSnapshotOptions, runWithSnapshots, type SnapshotFlags } from './snapshots.ts';
-import { printStatistics } from './statistics.ts';
+import { printStatistics, translationOf } from './statistics.ts';
 
 interface RunFlags extends DebugFlags, SnapshotFlags {
   /** Where to wait for a debugger, `[host:]port`. */
@@ -31,11 +32,7 @@ export function addRun(program: Command): void {
     .argument('[args...]', "the guest's command line (after --), for semihosting")
     .option('--max-instructions <n>', 'stop with status 124 after so many instructions', parseWhole(1))
     .option('--stats', 'print counts and speed to standard error')
-    .addOption(
-      new Option('--engine <name>', 'how harts execute; results are the same')
-        .choices(engineChoices)
-        .default('auto'),
-    )
+    .addOption(engineOption())
     .option('--json', 'print counts as one JSON object; the output of the guest goes to standard error')
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addSnapshotOptions(command);
@@ -74,6 +71,7 @@ function run(file: string, args: readonly string[], flags: RunFlags): number {
       outcome: outcome.kind,
       status,
       ...statistics,
+      translation: translationOf(machine) ?? null,
       memoryHash: machine.memoryHash(),
       wallSeconds,
     };

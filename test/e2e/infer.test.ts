@@ -50,14 +50,13 @@ describe('octet infer mobilebert, two layers of 64 tokens', () => {
     });
     expect(report.instructions).toHaveLength(8);
   });
-  test('gives the same counts, cycles and memory on every run', () => {
-    const [a, b] = [infer(), infer()].map(({ instructions, cycles, dmaBytes, memoryHash }) => ({
-      instructions,
-      cycles,
-      dmaBytes,
-      memoryHash,
-    }));
+  test('gives the same counts, cycles and memory on every run and with every engine', () => {
+    const [a, b, c] = [infer(), infer(), infer('--engine', 'interpret')].map((report) => {
+      const { instructions, cycles, dmaBytes, memoryHash } = report;
+      return { instructions, cycles, dmaBytes, memoryHash };
+    });
     expect(a).toEqual(b);
+    expect(a).toEqual(c);
   });
   test('gives every hart a comparable share of the work', () => {
     // Without Xpulp: faster kernels leave hart 0's driving of the accelerator, which is no shared work, a larger part.

@@ -38,14 +38,27 @@ describe('octet run', () => {
   });
   test('gives the same counts and memory on every run', () => {
     const runs = [1, 2].map(() => {
-      const { wallSeconds, ...counts } = JSON.parse(octet('run', app('ita'), '--json').stdout) as Record<
-        string,
-        unknown
-      >;
+      const report = JSON.parse(octet('run', app('ita'), '--json').stdout) as Record<string, unknown>;
+      const { wallSeconds, translation: _, ...counts } = report;
       expect(wallSeconds).toBeGreaterThan(0);
       return counts;
     });
     expect(runs[0]).toEqual(runs[1]);
+  });
+  test('reports what was translated: nothing of a short run, else how much and how long it took', () => {
+    const translation = (...args: readonly string[]): Record<string, number> | null =>
+      (JSON.parse(octet('run', ...args, '--json').stdout) as { translation: Record<string, number> | null })
+        .translation;
+    expect(translation(app('hello'))).toBeNull();
+    expect(octet('run', app('hello'), '--stats').stderr).not.toContain('translated');
+    const eager = [app('dma'), '--engine', 'translate'];
+    const { regions, instructions, bytes, milliseconds } = translation(...eager)!;
+    expect(regions).toBeGreaterThan(0);
+    expect(instructions).toBeGreaterThan(regions);
+    expect(bytes).toBeGreaterThan(instructions);
+    expect(milliseconds).toBeGreaterThan(0);
+    const { stderr } = octet('run', '--stats', ...eager);
+    expect(stderr).toContain(`\ntranslated: ${regions} regions, ${instructions} instructions, `);
   });
 });
 

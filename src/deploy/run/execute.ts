@@ -1,6 +1,6 @@
 /** Runs deployed firmware on a machine and compares what it computed with the reference, element by element. */
 import type { MachineConfig } from '../../cluster/config.ts';
-import { Machine, type Statistics } from '../../cluster/machine.ts';
+import { type EngineChoice, Machine, type Statistics } from '../../cluster/machine.ts';
 import type { Program } from '../../elf/elf.ts';
 import { DeployError, MachineError } from '../../errors.ts';
 import type { HostConsole } from '../../host/console.ts';
@@ -12,6 +12,8 @@ const STRIDE = 20_000_000;
 
 export interface ExecuteOptions {
   readonly console?: HostConsole;
+  /** How harts execute; `auto` when absent. */
+  readonly engine?: EngineChoice;
   /** Told now and then how many instructions have retired over all harts. */
   readonly progress?: (instructions: number) => void;
   readonly maxInstructions?: number;
@@ -37,7 +39,8 @@ export function execute(
   inputs: ReadonlyMap<string, TensorData>,
   options: ExecuteOptions = {},
 ): Execution {
-  const machine = new Machine(config, options.console ? { console: options.console } : {});
+  const { console, engine } = options;
+  const machine = new Machine(config, { ...(console && { console }), ...(engine && { engine }) });
   machine.load(program);
   for (const name of plan.inputs) {
     const data = inputs.get(name);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MachineConfig } from '../../cluster/config.ts';
-import type { Statistics } from '../../cluster/machine.ts';
+import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import { acceleratorOf, deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
@@ -31,6 +31,8 @@ export interface InferenceOptions {
   /** A user's integer weights (.npz, see docs/weights.md). */
   readonly weights?: { readonly file: string; readonly bytes: Uint8Array };
   readonly tokens: Tokens;
+  /** How harts execute; `auto` when absent. */
+  readonly engine?: EngineChoice;
   readonly check: CheckLevel;
   /** Also run the network in floating point and compare the layers, for information. */
   readonly float?: boolean;
@@ -57,6 +59,8 @@ export interface Inference {
   /** One row for each compared tensor; empty when nothing was checked. */
   readonly comparisons: readonly Comparison[];
   readonly similarities: readonly Similarity[];
+  /** As the run left it. */
+  readonly machine: Machine;
   readonly statistics: Statistics;
   readonly memoryHash: string;
   /** Host seconds by phase; `run` is the emulation itself. */
@@ -86,6 +90,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
 
   const inputs = tokenInputs(tokens);
   const execution = execute(program, plan, machine, inputs, {
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
     progress: (instructions) => progress('running the firmware', instructions),
   });
   if (check !== 'none') progress('computing the integer reference');
@@ -112,6 +117,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
     output: execution.read(graph.outputs[0]) as Int8Array,
     comparisons,
     similarities: options.float ? compareWithFloat(graph, inputs, new Set(layers), expected) : [],
+    machine: execution.machine,
     statistics: execution.statistics,
     memoryHash: execution.machine.memoryHash(),
     seconds,
