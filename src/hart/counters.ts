@@ -47,6 +47,12 @@ export class Counters {
     );
   }
 
+  /** Writes a counter between instructions: the next one to read it finds the value, and so does a tool. */
+  poke(name: 'mcycle' | 'minstret', value: bigint): void {
+    this[name] = value;
+    this[name] = value + (value - this[name]);
+  }
+
   get mcountinhibit(): number {
     return this.#inhibited;
   }

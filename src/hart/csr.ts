@@ -34,12 +34,14 @@ const counter = (name: Counter): Csr => ({
   write: (hart, value) => {
     hart.counters[name] = withLow(hart.counters[name], value);
   },
+  poke: (hart, value) => hart.counters.poke(name, withLow(hart.counters[name], value)),
 });
 const counterHigh = (name: Counter): Csr => ({
   read: (hart) => high(hart.counters[name]),
   write: (hart, value) => {
     hart.counters[name] = withHigh(hart.counters[name], value);
   },
+  poke: (hart, value) => hart.counters.poke(name, withHigh(hart.counters[name], value)),
 });
 const constant = (value: number): Csr => ({ read: () => value });
 /** The read-only view of a counter for user mode. */

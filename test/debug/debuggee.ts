@@ -3,6 +3,7 @@ import { type MachineOverrides, override, presets } from '../../src/cluster/conf
 import { type EngineChoice, Machine } from '../../src/cluster/machine.ts';
 import { Debugger } from '../../src/debug/debugger.ts';
 import type { Action, Stop } from '../../src/debug/target.ts';
+import { CaptureConsole, type HostConsole } from '../../src/host/console.ts';
 import { assemble, CODE, HANDLER, type Line } from '../support/guest.ts';
 
 export interface DebuggeeOptions {
@@ -15,9 +16,11 @@ export interface DebuggeeOptions {
 export function machineOf(
   code: readonly Line[] | Uint8Array,
   { machine: overrides = {}, engine = 'interpret', handler }: DebuggeeOptions = {},
+  console: HostConsole = new CaptureConsole(),
 ): Machine {
   const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), {
     engine,
+    console,
   });
   machine.bus.poke(CODE, code instanceof Uint8Array ? code : assemble(code));
   if (handler) machine.bus.poke(HANDLER, assemble(handler));
@@ -29,7 +32,7 @@ export function machineOf(
 }
 
 export const debuggee = (code: readonly Line[] | Uint8Array, options?: DebuggeeOptions): Debugger =>
-  new Debugger(() => machineOf(code, options));
+  new Debugger((console) => machineOf(code, options, console));
 
 export const go: Action = { kind: 'continue' };
 export const one: Action = { kind: 'step' };
