@@ -14,6 +14,11 @@ const write = (name: string, bytes: Uint8Array): string => {
   return bench.path(name);
 };
 
+/** What `--json` says of translation. */
+const translation = (...args: readonly string[]): Record<string, number> | null =>
+  (JSON.parse(octet('run', ...args, '--json').stdout) as { translation: Record<string, number> | null })
+    .translation;
+
 describe('octet run', () => {
   test('passes the output and the exit status of the guest on', () => {
     const { status, stdout, stderr } = octet('run', app('hello'), '--harts', '2');
@@ -46,9 +51,6 @@ describe('octet run', () => {
     expect(runs[0]).toEqual(runs[1]);
   });
   test('reports what was translated: nothing of a short run, else how much and how long it took', () => {
-    const translation = (...args: readonly string[]): Record<string, number> | null =>
-      (JSON.parse(octet('run', ...args, '--json').stdout) as { translation: Record<string, number> | null })
-        .translation;
     expect(translation(app('hello'))).toBeNull();
     expect(octet('run', app('hello'), '--stats').stderr).not.toContain('translated');
     const eager = [app('dma'), '--engine', 'translate'];
