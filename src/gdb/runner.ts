@@ -4,6 +4,7 @@
  */
 import type { Action, Stop, Target } from '../debug/target.ts';
 import type { Debuggee, Host } from './debuggee.ts';
+import { whyText } from './views.ts';
 
 /** Longest time without an ear for the client, in milliseconds. */
 const SLICE = 10;
@@ -131,7 +132,7 @@ export class Runner {
     else if (this.observer) this.observer.stopped(stop);
     else if (stop.kind === 'exit') {
       if (!this.connected) this.host.quit(stop.code & 0xff);
-    } else this.host.log(`gdb: halted without a client: ${JSON.stringify(stop)}`);
+    } else this.host.log(`gdb: halted without a client: ${whyText(this.#debuggee).trimEnd()}`);
   }
 
   #flush(): void {

@@ -100,22 +100,22 @@ export class GdbServer {
       return;
     }
     this.#sockets.add(socket);
-    let session: Session | undefined;
+    let hear: ((bytes: Uint8Array) => void) | undefined;
     let gone: (() => void) | undefined;
     socket.on('data', (bytes: Buffer) => {
-      if (!session) {
+      if (!hear) {
         if (this.#controller) return refuse('while another client has the machine');
         if (!canBegin(bytes[0])) return refuse('that does not speak the remote protocol');
         this.#controller = socket;
-        ({ session, gone } = connect(
+        const connection = connect(
           this.#options,
           lineOf(socket, () => socket.end()),
-        ));
+        );
+        gone = connection.gone;
+        hear = listener(connection.session, socket, socket);
       }
-      session.receive(bytes);
-      if (socket.writableLength > DEAF) socket.pause();
+      hear(bytes);
     });
-    socket.on('drain', () => socket.resume());
     socket.on('close', () => {
       this.#sockets.delete(socket);
       if (this.#controller === socket) this.#controller = undefined;
@@ -130,9 +130,31 @@ export function serveStdio(options: ServerOptions, input: Readable, output: Writ
     options,
     lineOf(output, () => input.destroy()),
   );
-  input.on('data', (bytes: Buffer) => session.receive(bytes));
+  input.on('data', listener(session, input, output));
   input.on('close', gone);
   output.on('error', () => input.destroy());
+}
+
+/** Bytes taken between two looks at what waits to be sent. */
+const PORTION = 1024;
+
+/** Takes bytes from a client, but not while it does not read its answers: it could have us keep any number of them. */
+function listener(session: Session, input: Readable, output: Writable): (bytes: Uint8Array) => void {
+  let waiting: Uint8Array[] = [];
+  const hear = (): void => {
+    while (waiting.length > 0 && output.writableLength <= DEAF) {
+      const [first, ...rest] = waiting;
+      waiting = first.length > PORTION ? [first.subarray(PORTION), ...rest] : rest;
+      session.receive(first.subarray(0, PORTION));
+    }
+    if (waiting.length > 0) input.pause();
+    else input.resume();
+  };
+  output.on('drain', hear);
+  return (bytes) => {
+    waiting.push(bytes);
+    hear();
+  };
 }
 
 const lineOf = (output: Writable, close: () => void): Line => ({

@@ -1,6 +1,7 @@
 /** One connection of a client: packets in, answers out, and what the client chose (GDB manual, "Remote Protocol"). */
 import { isSemihostingCall } from '../host/semihosting.ts';
 import type { Stop, Target } from '../debug/target.ts';
+import { UsageError } from '../errors.ts';
 import type { Context, Reply } from './context.ts';
 import type { Debuggee } from './debuggee.ts';
 import { commandOf } from './features.ts';
@@ -229,8 +230,9 @@ export class Session implements Context, Observer {
   }
 
   #errorReply(error: unknown): Reply {
-    const number = error instanceof Refusal ? error.code : INTERNAL_ERROR;
-    if (!(error instanceof Refusal)) this.#logBug(error);
+    const expected = error instanceof Refusal || error instanceof UsageError;
+    if (!expected) this.#logBug(error);
+    const number = error instanceof Refusal ? error.code : expected ? code.unsupported : INTERNAL_ERROR;
     const sentence = error instanceof Error ? error.message : String(error);
     if (this.client.errorMessage) return new TextEncoder().encode(`E.${sentence}`);
     return `E${number.toString(16).padStart(2, '0')}`;

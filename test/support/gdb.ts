@@ -31,7 +31,7 @@ export function buildProgram(bench: Workbench): string {
   const elf = bench.path('program.elf');
   if (existsSync(elf)) return elf;
   const include = ['-I', `${root}firmware/include`, '-T', `${sources}/link.ld`];
-  const flags = [...RV32_FLAGS, '-g', '-O1', '-Wl,--no-warn-rwx-segments', ...include];
+  const flags = [...RV32_FLAGS, '-g', '-O1', '-mno-relax', '-Wl,--no-warn-rwx-segments', ...include];
   bench.run('gcc', [...flags, `${sources}/start.S`, `${sources}/program.c`, '-o', elf]);
   return elf;
 }
@@ -178,6 +178,12 @@ export function startGdb(elf: string | undefined, commands: readonly string[], d
       }),
     ended,
   };
+}
+
+/** Presses Ctrl-C once `running` holds: GDB forwards it. */
+export async function interruptGdb({ child }: GdbRun, running: () => boolean): Promise<void> {
+  while (!running()) await new Promise((resolve) => setImmediate(resolve));
+  child.kill('SIGINT');
 }
 
 /** Connects GDB with the server, runs the commands, and returns what it said. */
