@@ -43,13 +43,13 @@ export function addRun(program: Command): void {
   );
   addMachineOptions(addDebugOptions(command)).action(
     async (file: string, args: string[], flags: RunFlags) => {
-      if (flags.gdb === undefined && !flags.gdbStdio) process.exitCode = run(file, args, flags);
+      if (flags.gdb === undefined && !flags.gdbStdio) process.exitCode = await run(file, args, flags);
       else process.exitCode = await (await import('./debug.ts')).debug(file, args, flags.gdb ?? '0', flags);
     },
   );
 }
 
-function run(file: string, args: readonly string[], flags: RunFlags): number {
+async function run(file: string, args: readonly string[], flags: RunFlags): Promise<number> {
   const program = parseElf(readInput(file), file);
   const machine = new Machine(machineOf(flags), {
     console: new ProcessConsole(flags.json ? process.stderr : process.stdout),
@@ -59,7 +59,7 @@ function run(file: string, args: readonly string[], flags: RunFlags): number {
   });
   machine.load(program);
   const start = performance.now();
-  const outcome = runWithSnapshots(machine, flags, flags.maxInstructions);
+  const outcome = await runWithSnapshots(machine, flags, flags.maxInstructions);
   const wallSeconds = (performance.now() - start) / 1000;
   const status = outcome.kind === 'exit' ? outcome.code & 0xff : BUDGET_EXHAUSTED;
   if (outcome.kind === 'budget') {

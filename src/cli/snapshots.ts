@@ -2,7 +2,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Machine, Outcome } from '../cluster/machine.ts';
-import { encodeSnapshot, restoreSnapshot } from '../cluster/snapshot-file.ts';
 import { UsageError } from '../errors.ts';
 import { parseWhole, readInput } from './options.ts';
 
@@ -28,13 +27,16 @@ export function addSnapshotOptions(command: Command): Command {
  * @param maxInstructions of this run
  * @throws UsageError for files that cannot be used, and where the run ends before the instruction to save at
  */
-export function runWithSnapshots(
+export async function runWithSnapshots(
   machine: Machine,
   flags: SnapshotFlags,
   maxInstructions = Infinity,
-): Outcome {
+): Promise<Outcome> {
   const { save, saveAt, restore: from } = flags;
   if (saveAt !== undefined && save === undefined) throw new UsageError('--save-at needs --save <file>');
+  if (save === undefined && from === undefined) return machine.run(maxInstructions);
+  // Loaded where it is used: a plain run has no need of compression and digests.
+  const { encodeSnapshot, restoreSnapshot } = await import('../cluster/snapshot-file.ts');
   if (from !== undefined) restoreSnapshot(machine, readInput(from), from);
   if (save === undefined) return machine.run(maxInstructions);
   if (saveAt === undefined) {
