@@ -10,7 +10,7 @@ all: build firmware fixtures
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-install: ## compiler, C library and npm packages, where missing
+install: ## compiler, C library, GDB and npm packages, where missing
 	@scripts/install.sh
 
 peers: install ## QEMU and LLVM, which the long tests and benchmarks compare with, where apt has them

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what octet is built and tested with, where it is missing: Node.js, the RISC-V compiler and C library
 # (Debian packages), and the npm packages of the lockfile. Without the right to install packages it prints the
-# command that would, and exits with status 2.
+# command that would, and exits with status 2. GDB, with which users debug firmware, is installed where that is
+# possible: its tests are skipped without it, and say so.
 #
 # `install.sh --peers` installs besides, where apt offers them, what the long tests and the benchmarks compare with:
 # QEMU, and LLVM 22. They are optional: without them the tests that need them are skipped, and say so.
@@ -49,7 +50,32 @@ refuse() {
   exit 2
 }
 
-# Installs what is missing of the optional packages: each one that apt knows; a failure is a sentence, no error.
+# Installs the packages of $wanted that apt knows, all optional; a failure is a sentence, no error.
+# install_optional TEXT: what comes of their absence.
+install_optional() {
+  if [ -z "$wanted" ]; then return; fi
+  if ! can_install; then
+    echo "not installed, and this user may not:$wanted; $1"
+    return
+  fi
+  ${as_root}apt-get update -qq || true
+  for package in $wanted; do
+    if [ "$(apt_version "$package")" = 0 ]; then
+      echo "apt offers no $package; $1"
+    else
+      echo "installing $package"
+      ${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" ||
+        echo "$package could not be installed; $1"
+    fi
+  done
+}
+
+install_debugger() {
+  wanted=
+  have gdb-multiarch || wanted=' gdb-multiarch'
+  install_optional 'debugging sessions need it, and tests of them are skipped'
+}
+
 install_peers() {
   wanted=
   have qemu-system-riscv32 || wanted="$wanted qemu-system-misc"
@@ -57,21 +83,7 @@ install_peers() {
   have llvm-mc-22 || wanted="$wanted llvm-22"
   have clang-22 || wanted="$wanted clang-22"
   have ld.lld-22 || wanted="$wanted lld-22"
-  if [ -z "$wanted" ]; then return; fi
-  if ! can_install; then
-    echo "not installed, and this user may not:$wanted; what compares with them is skipped"
-    return
-  fi
-  ${as_root}apt-get update -qq || true
-  for package in $wanted; do
-    if [ "$(apt_version "$package")" = 0 ]; then
-      echo "apt offers no $package; what compares with it is skipped"
-    else
-      echo "installing $package"
-      ${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" ||
-        echo "$package could not be installed; what compares with it is skipped"
-    fi
-  done
+  install_optional 'what compares with it is skipped'
 }
 
 find_missing
@@ -98,4 +110,5 @@ fi
 
 node scripts/packages-installed.js || npm ci --no-audit --no-fund
 
+install_debugger
 if [ "${1-}" = --peers ]; then install_peers; fi

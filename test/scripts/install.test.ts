@@ -125,9 +125,35 @@ describe('as root', () => {
   });
 });
 
+describe('GDB', () => {
+  beforeEach(() => {
+    node('20.20.2');
+    command('npm');
+    command('riscv64-unknown-elf-gcc');
+  });
+
+  test('is installed where apt has it', () => {
+    command('id', 'echo 0');
+    command('apt-get');
+    command('apt-cache', 'case "$2" in gdb-multiarch) echo "  Candidate: 13.1-3";; esac');
+    expect(run().status).toBe(0);
+    expect(readFileSync(join(machine, 'apt-get.log'), 'utf8')).toMatch(/install .* gdb-multiarch\n$/);
+  });
+
+  test('is no error to lack: its tests are skipped', () => {
+    plainUser();
+    const { status, stdout } = run();
+    expect(status).toBe(0);
+    expect(stdout).toContain(
+      'not installed, and this user may not: gdb-multiarch; debugging sessions need it',
+    );
+  });
+});
+
 describe('the peers of the long tests', () => {
   beforeEach(() => {
     node('20.20.2');
+    command('gdb-multiarch');
     command('npm');
     command('riscv64-unknown-elf-gcc');
     command('apt-get', 'exit 0');
