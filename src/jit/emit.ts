@@ -4,10 +4,12 @@
  */
 import type { LoopRegister } from '../isa/insn.ts';
 import { FunctionBuilder, type Label, ModuleBuilder } from '../wasm/encode.ts';
-import { i32 } from '../wasm/opcodes.ts';
+import { i32, i64 } from '../wasm/opcodes.ts';
 import type { Block, Region, Step } from './blocks.ts';
 import { type Frame, Lowering, type MemoryPlan } from './lower.ts';
-import { edge, structure, type Structure } from './structure.ts';
+import { type Budget, planBudget } from './budget.ts';
+import { DISPATCHER } from './graph.ts';
+import { structure, type Structure } from './structure.ts';
 
 /** Offsets in bytes within a hart's state block. */
 export const state = { x: 0, pc: 33 * 4, left: 34 * 4, loops: 40 * 4 } as const;
@@ -43,6 +45,8 @@ export interface EmitOptions {
   readonly jumpCache: number;
   /** The table slot the function will have. */
   readonly slot: number;
+  /** Linear offset of two 64-bit counters: stays in the region, and instructions executed in them. */
+  readonly stays: number;
   readonly compressed: boolean;
   /** Whether the instruction was found to access other things than main memory. */
   wanders(pc: number): boolean;
@@ -90,6 +94,12 @@ const WAY = 1;
 /** Value of WAY that asks the dispatcher to look the pc up. */
 const LOOK_UP = -1;
 
+/** The end of a node, and the instructions executed there that the budget has not been charged for. */
+interface Then {
+  readonly node: number;
+  readonly owed: number;
+}
+
 const LOOP_REGISTERS: readonly LoopRegister[] = ['start', 'last', 'count'];
 
 class RegionEmitter implements Frame {
@@ -100,7 +110,7 @@ class RegionEmitter implements Frame {
   readonly #region: Region;
   readonly #shape: Structure;
   readonly #options: EmitOptions;
-  readonly #nodeOfStart: ReadonlyMap<number, number>;
+  readonly #budgets: Budget;
   readonly #registers = new Map<number, number>();
   readonly #written = new Set<number>();
   readonly #loops = new Map<number, number>();
@@ -111,16 +121,16 @@ class RegionEmitter implements Frame {
   readonly #left: number;
   readonly #pc: number;
   readonly #why: number;
-  readonly #rest: number;
+  readonly #owed: number;
   readonly #resume: number;
   readonly #labels = new Map<number, { loop?: Label; block?: Label }>();
-  /** Where all leave: with pc and why set; and, with `rest` instructions of the block not executed, by these two. */
+  /** Where all leave: with pc and why set; and, with `owed` instructions to be charged for, by these two. */
   #leave!: Label;
   #slow!: Label;
   #budget!: Label;
   #chain!: Label;
-  /** The instruction being lowered and how many of its block come with and after it. */
-  #present = { pc: 0, following: 0, remaining: 0, last: false };
+  /** The instruction being lowered, and how many executed before it the budget has not been charged for. */
+  #present = { pc: 0, following: 0, owed: 0, last: false };
 
   constructor(
     f: FunctionBuilder,
@@ -136,11 +146,14 @@ class RegionEmitter implements Frame {
     this.#options = options;
     this.memory = options.memory;
     this.compressed = options.compressed;
-    this.#nodeOfStart = shape.nodeOf;
+    this.#budgets = planBudget(shape, (node) => {
+      const kind = shape.nodes[node];
+      return kind.kind === 'block' ? region.blocks[kind.block].steps.length : 0;
+    });
     this.#left = f.local('i32');
     this.#pc = f.local('i32');
     this.#why = f.local('i32');
-    this.#rest = f.local('i32');
+    this.#owed = f.local('i32');
     this.#resume = f.local('i32');
   }
 
@@ -156,14 +169,14 @@ class RegionEmitter implements Frame {
     f.i32(left.unknown).set(this.#why).br(this.#leave);
     f.end();
     f.get(this.#left)
-      .get(this.#rest)
-      .op(i32.add)
+      .get(this.#owed)
+      .op(i32.sub)
       .set(this.#left)
       .i32(left.budget)
       .set(this.#why)
       .br(this.#leave);
     f.end();
-    f.get(this.#left).get(this.#rest).op(i32.add).set(this.#left).i32(left.interpret).set(this.#why);
+    f.get(this.#left).get(this.#owed).op(i32.sub).set(this.#left).i32(left.interpret).set(this.#why);
     f.end();
     this.#storeState();
     this.#finish();
@@ -184,11 +197,11 @@ class RegionEmitter implements Frame {
     return (this.#temporaries64[this.#temporary64++] ??= this.f.local('i64'));
   }
   interpret(): void {
-    this.#rewind(this.#present.pc, this.#present.remaining);
+    this.#rewind(this.#present.pc, this.#present.owed);
     this.f.br(this.#slow);
   }
   interpretIf(): void {
-    this.#rewind(this.#present.pc, this.#present.remaining);
+    this.#rewind(this.#present.pc, this.#present.owed);
     this.f.brIf(this.#slow);
   }
   get wanders(): boolean {
@@ -199,11 +212,11 @@ class RegionEmitter implements Frame {
   }
   storeElsewhere(address: number, bytes: number, value: () => void): void {
     const { f } = this;
-    const { pc, following, remaining } = this.#present;
+    const { pc, following, owed } = this.#present;
     const result = this.temporary();
     f.get(address).i32(bytes);
     value();
-    f.i32(pc).get(this.#left).i32(remaining).op(i32.add).call(this.#indices.store).tee(result);
+    f.i32(pc).get(this.#left).i32(owed).op(i32.sub).call(this.#indices.store).tee(result);
     f.if();
     f.get(result).i32(accessed.refused).op(i32.eq);
     f.if();
@@ -248,8 +261,21 @@ class RegionEmitter implements Frame {
     };
     for (const r of this.#written) store(state.x + 4 * r, this.register(r));
     for (const [i, local] of this.#loops) store(state.loops + 4 * i, local);
+    this.#count(this.#options.stays, () => f.i64(1n));
+    // The state still holds the budget on entry.
+    this.#count(this.#options.stays + 8, () =>
+      f.get(STATE).memory(i32.load, state.left, 2).get(this.#left).op(i32.sub).op(i64.extendI32S),
+    );
     store(state.left, this.#left);
     store(state.pc, this.#pc);
+  }
+
+  /** Adds to a 64-bit counter. */
+  #count(offset: number, value: () => void): void {
+    const { f } = this;
+    f.i32(0).i32(0).memory(i64.load, offset, 3);
+    value();
+    f.op(i64.add).memory(i64.store, offset, 3);
   }
 
   /** Continues in another translation where there is one, else returns why. */
@@ -285,8 +311,14 @@ class RegionEmitter implements Frame {
   }
 
   /** Says where to go on when leaving by `slow` or `budget`; without cost where that does not happen. */
-  #rewind(pc: number, rest: number): void {
-    this.f.i32(pc).set(this.#pc).i32(rest).set(this.#rest);
+  #rewind(pc: number, owed: number): void {
+    this.f.i32(pc).set(this.#pc).i32(owed).set(this.#owed);
+  }
+
+  /** Charges the budget. */
+  #charge(instructions: number): void {
+    if (instructions === 0) return;
+    this.f.get(this.#left).i32(instructions).op(i32.sub).set(this.#left);
   }
 
   #leaveAt(pc: number, why: number): void {
@@ -376,58 +408,80 @@ class RegionEmitter implements Frame {
   #block(node: number, { start, steps, end }: Block): void {
     const { f } = this;
     const count = steps.length;
-    f.get(this.#left).i32(count).op(i32.sub).tee(this.#left).i32(0).op(i32.ltS);
-    this.#rewind(start, count);
-    f.brIf(this.#budget);
-    steps.forEach((step, i) => this.#step(step, count - i, end.kind === 'loop' && i === count - 1));
+    const owed = this.#budgets.owed[node];
+    const needed = this.#budgets.needed[node];
+    if (needed > 0) {
+      f.get(this.#left)
+        .i32(owed + needed)
+        .op(i32.ltS);
+      this.#rewind(start, owed);
+      f.brIf(this.#budget);
+    }
+    steps.forEach((step, i) => this.#step(step, owed + i, end.kind === 'loop' && i === count - 1));
     const last = steps[count - 1];
+    const then = { node, owed: owed + count };
     switch (end.kind) {
       case 'goto':
-        return this.#goto(node, end.target);
+        return this.#goto(then, end.target);
       case 'branch':
-        return this.#branch(node, end.taken, end.following);
+        return this.#branch(then, end.taken, end.following);
       case 'indirect':
         f.set(this.#pc);
-        return this.#lookUp();
+        for (const target of end.likely) {
+          if (!this.#shape.targets[node].has(target)) continue;
+          f.get(this.#pc).i32(target).op(i32.eq).if();
+          this.#goto(then, target);
+          f.end();
+        }
+        return this.#lookUp(then);
       case 'loop':
-        return this.#loopEnd(node, last.pc, end.start, end.following);
+        return this.#loopEnd(then, last.pc, end.start, end.following);
       case 'leave':
+        this.#charge(then.owed);
         return this.#leaveAt(end.pc, left.interpret);
     }
   }
 
-  #step(step: Step, remaining: number, endsLoop: boolean): void {
+  #step(step: Step, owed: number, endsLoop: boolean): void {
     const { pc, decoded, effects } = step;
     // A hardware loop may end with the instruction: what follows it is for the interpreter to say.
     const last = effects.writes.size === 0 && !endsLoop;
-    this.#present = { pc, following: (pc + decoded.bytes) | 0, remaining, last };
+    this.#present = { pc, following: (pc + decoded.bytes) | 0, owed, last };
     this.#temporary = 0;
     this.#temporary64 = 0;
     decoded.insn.semantics(new Lowering(this, step));
   }
 
   /** Goes to a guest address: within the region, or out of it. */
-  #goto(node: number, pc: number): void {
-    const target = this.#nodeOfStart.get(pc);
+  #goto({ node, owed }: Then, pc: number): void {
+    const target = this.#shape.targets[node].get(pc);
     const { f } = this;
     if (target === undefined) {
+      this.#charge(owed);
       f.i32(pc).set(this.#pc).br(this.#chain);
-    } else if (this.#shape.viaDispatcher.has(edge(node, pc))) {
+    } else if (target === DISPATCHER) {
+      this.#charge(owed);
       f.i32(this.#shape.ways.get(pc)!).set(WAY).br(this.#labels.get(0)!.loop!);
     } else {
+      this.#charge(owed - this.#budgets.owed[target]);
+      const turn = this.#shape.idle.get(target);
+      if (turn !== undefined && this.#shape.order[target] <= this.#shape.order[node]) {
+        f.get(this.#left).i32(turn).op(i32.remU).set(this.#left); // all further turns of the slice at once
+      }
       this.#go(node, target);
     }
   }
 
   /** The condition is on the stack. */
-  #branch(node: number, taken: number, following: number): void {
+  #branch(then: Then, taken: number, following: number): void {
     this.f.if();
-    this.#goto(node, taken);
+    this.#goto(then, taken);
     this.f.end();
-    this.#goto(node, following);
+    this.#goto(then, following);
   }
 
-  #lookUp(): void {
+  #lookUp({ owed }: Then): void {
+    this.#charge(owed);
     this.f.i32(LOOK_UP).set(WAY).br(this.#labels.get(0)!.loop!);
   }
 
@@ -441,7 +495,7 @@ class RegionEmitter implements Frame {
   }
 
   /** What the interpreter does after the last instruction of a loop body (src/hart/loops.ts). */
-  #loopEnd(node: number, pc: number, start: number, following: number): void {
+  #loopEnd(then: Then, pc: number, start: number, following: number): void {
     const { f } = this;
     const { olderLoops } = this.#options;
     for (const loop of [0, 1]) {
@@ -457,14 +511,14 @@ class RegionEmitter implements Frame {
       f.if();
       f.get(first).i32(start).op(i32.eq);
       f.if();
-      this.#goto(node, start);
+      this.#goto(then, start);
       f.end();
       f.get(first).set(this.#pc);
-      this.#lookUp();
+      this.#lookUp(then);
       f.end();
-      this.#goto(node, following);
+      this.#goto(then, following);
       f.end();
     }
-    this.#goto(node, following);
+    this.#goto(then, following);
   }
 }

@@ -21,6 +21,8 @@ export interface Effects {
   readonly writes: ReadonlySet<number>;
   /** Writes the address of the following instruction to a register: a call. */
   readonly links: boolean;
+  /** Stores to memory. */
+  readonly stores: boolean;
   /** The hardware loop this instruction sets up completely, from constants. */
   readonly loop?: { readonly loop: number; readonly start: number; readonly last: number };
 }
@@ -28,6 +30,7 @@ export interface Effects {
 class Analysis implements Semantics<Known> {
   flow: Flow = { kind: 'next' };
   links = false;
+  stores = false;
   /** A jump or branch leads to an address that is not a multiple of 4. */
   misaligned = false;
   readonly reads = new Set<number>();
@@ -91,7 +94,9 @@ class Analysis implements Semantics<Known> {
   load(): Known {
     return undefined;
   }
-  store(): void {}
+  store(): void {
+    this.stores = true;
+  }
   checkTarget(target: Known): void {
     if (target !== undefined && target & 3) this.misaligned = true;
   }
@@ -109,6 +114,7 @@ class Analysis implements Semantics<Known> {
     return this.#interpret();
   }
   amo(_operation: Amo): Known {
+    this.stores = true;
     return undefined;
   }
   csr(): Known {
@@ -134,8 +140,8 @@ export function effectsOf(decoded: Decoded, pc: number, compressed: boolean): Ef
   const analysis = new Analysis(decoded, pc);
   decoded.insn.semantics(analysis);
   if (analysis.misaligned && !compressed) analysis.flow = { kind: 'interpret' };
-  const { reads, writes, links, loops } = analysis;
-  if (loops.length === 0) return { flow: analysis.flow, reads, writes, links };
+  const { reads, writes, links, stores, loops } = analysis;
+  if (loops.length === 0) return { flow: analysis.flow, reads, writes, links, stores };
   // A complete set-up from constants can be translated; anything else changes what is known of the loop.
   const value = (name: LoopRegister): Known => loops.find(([register]) => register === name)?.[1];
   const [start, last] = [value('start'), value('last')];
@@ -145,6 +151,13 @@ export function effectsOf(decoded: Decoded, pc: number, compressed: boolean): Ef
     last !== pc && // an end counts from the next instruction on only
     loops.some(([register]) => register === 'count');
   return complete
-    ? { flow: analysis.flow, reads, writes, links, loop: { loop: decoded.operands['loop'], start, last } }
-    : { flow: { kind: 'interpret' }, reads, writes, links };
+    ? {
+        flow: analysis.flow,
+        reads,
+        writes,
+        links,
+        stores,
+        loop: { loop: decoded.operands['loop'], start, last },
+      }
+    : { flow: { kind: 'interpret' }, reads, writes, links, stores };
 }

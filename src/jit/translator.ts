@@ -1,10 +1,10 @@
 /** The translating engine: interprets cold code, translates hot regions and runs them (translator specification §6.5–6.7). */
 import type { CodeCache } from '../hart/code-cache.ts';
 import type { Hart } from '../hart/hart.ts';
-import { arrived, createInterpreter, type Engine, HOT } from '../hart/interpret.ts';
+import { arrived, createInterpreter, type Engine } from '../hart/interpret.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
-import { discover, Scan } from './blocks.ts';
+import { discover, type Region, Scan } from './blocks.ts';
 import {
   accessed,
   emitDriver,
@@ -15,15 +15,23 @@ import {
   WAY_BITS,
 } from './emit.ts';
 import type { MemoryPlan } from './lower.ts';
+import { compile } from './modules.ts';
 import { Counts } from './profile.ts';
 
 /** Blocks of one region at most: TurboFan needs 30 to 60 ms in the background for so many. */
 const MAX_BLOCKS = 300;
 /** Arrivals that make a jump target part of a region that reaches it. */
 const WARM = 2;
+/**
+ * What must have happened for a block to be translated again, for each instruction of the region and each time the
+ * block was translated: so many arrivals where the translation is missing, or else so many instructions executed since.
+ */
+const REPAY = { arrivals: 8, instructions: 20_000 } as const;
+/** Instructions of a stay in a region after which entering and leaving it costs nothing: it need not grow. */
+const LONG_STAY = 4000;
 /** Slow accesses after which an instruction is taken to wander beyond main memory. */
 const WANDERS = 50;
-const SLOTS = 512;
+const SLOTS = 1024;
 
 /** Runs a translation; see `emitDriver`. */
 type Driver = (state: number, translation: number) => number;
@@ -32,6 +40,8 @@ interface Translation {
   readonly slot: number;
   /** Ways in that no newer translation has taken over. */
   readonly ways: Set<number>;
+  /** Starts of its blocks; none for one that only leads to others. */
+  readonly blocks: readonly number[];
   /** Guest byte ranges it was made from. */
   readonly ranges: readonly { readonly from: number; readonly to: number }[];
 }
@@ -61,13 +71,20 @@ export class Translator {
   #toInterpret: number;
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
   readonly #translations: (Translation | undefined)[] = [];
-  readonly #builds = new Map<number, number>();
+  /** The slot of the translation that holds a block of this start, where its way in may not be. */
+  readonly #inside = new Map<number, number>();
+  /** How often each block was translated, and what had been executed then. */
+  readonly #built = new Map<number, { readonly times: number; readonly at: number }>();
+  /** Instructions executed by all harts, the present call aside. */
+  #executed = 0;
   /** How often each instruction of translated code was left to the interpreter. */
   readonly #slowAccesses = new Map<number, number>();
   /** Arrivals that an address needs before it is looked at again; without end where nothing can be translated. */
   readonly #patience = new Map<number, number>();
   #memoryPlan: MemoryPlan;
   readonly #jumpCache: Int32Array;
+  /** For each slot the number of stays in its region and the instructions executed in them. */
+  readonly #stays: BigInt64Array;
   readonly #imports: Record<string, unknown>;
   #driver: Driver | undefined;
   /** The hart whose translated code runs. */
@@ -98,6 +115,7 @@ export class Translator {
       memory.reserve(8 * JUMP_CACHE_ENTRIES),
       2 * JUMP_CACHE_ENTRIES,
     );
+    this.#stays = new BigInt64Array(memory.wasm.buffer, memory.reserve(16 * SLOTS), 2 * SLOTS);
     this.#jumpCache.fill(1); // no instruction is at an odd address
     this.#imports = {
       memory: memory.wasm,
@@ -111,7 +129,7 @@ export class Translator {
 
   /** The engine: see `Engine`. */
   readonly run: Engine = (hart) => {
-    const { words } = hart;
+    const { words, retired: start } = hart;
     hart.yielding = false;
     hart.arrived = arrived.nowhere;
     for (;;) {
@@ -123,7 +141,7 @@ export class Translator {
         const reason = this.#driver!(hart.state, translation);
         hart.pc = words[state.pc >> 2];
         hart.left = words[state.left >> 2];
-        if (hart.left <= 0 || hart.yielding) return;
+        if (hart.left <= 0 || hart.yielding) break;
         if (reason === why.interpret) slow = hart.pc;
         else if (reason === why.unknown) {
           if (this.#remember(hart.pc)) continue;
@@ -136,11 +154,12 @@ export class Translator {
       // The first store to a guarded page says nothing about the next one.
       if (slow !== undefined && this.#bus.firstStores === firstStores) this.#countSlow(slow);
       if (this.#toInterpret > 0) this.#toInterpret -= before - hart.left;
-      if (hart.arrived === arrived.nowhere) return;
+      if (hart.arrived === arrived.nowhere) break;
       const hot = hart.arrived === arrived.hot;
       hart.arrived = arrived.nowhere;
-      if (hot) this.#translate(hart.pc);
+      if (hot) this.#translate(hart.pc, this.#executed + hart.retired - start);
     }
+    this.#executed += hart.retired - start;
   };
 
   /**
@@ -180,27 +199,28 @@ export class Translator {
     return true;
   }
 
-  #translate(root: number): void {
+  /** @param executed instructions executed so far */
+  #translate(root: number, executed: number): void {
     if (this.#toInterpret > 0) return;
     const heat = this.#counts.heat(root);
-    if (heat < (this.#patience.get(root) ?? 0) || heat < HOT * 2 ** (this.#builds.get(root) ?? 0)) return;
+    if (heat < (this.#patience.get(root) ?? 0)) return;
     const start = performance.now();
-    const region = discover(
-      root,
-      this.#scan,
-      this.#counts,
-      MAX_BLOCKS,
-      (pc) => this.#counts.heat(pc) >= WARM,
-    );
+    // A block in the middle of a translation, where budgets end and harts go on: lead from there to a way in.
+    const leads = this.#inside.has(root);
+    const region = discover(root, this.#scan, this.#counts, {
+      maxBlocks: MAX_BLOCKS,
+      warm: (pc) => this.#counts.heat(pc) >= WARM,
+      outside: (pc) => (leads ? this.#counts.translation(pc) >= 0 : this.#standsAlone(pc)),
+      leads,
+    });
     if (!region) {
       this.#patience.set(root, Infinity);
       return;
     }
-    // What has been translated often already waits for so much more heat: else a region is rebuilt for each block it gains.
-    const builds = Math.max(...region.blocks.map((b) => this.#builds.get(b.start) ?? 0));
-    const needed = HOT * 2 ** builds;
-    if (heat < needed) {
-      this.#patience.set(root, needed);
+    const size = region.blocks.reduce((sum, b) => sum + b.steps.length, 0);
+    const again = leads ? 0 : this.#again(region, size, executed);
+    if (heat < again * REPAY.arrivals) {
+      this.#patience.set(root, again * REPAY.arrivals);
       return;
     }
     this.#driver ??= this.#instantiate(emitDriver()) as Driver;
@@ -209,29 +229,57 @@ export class Translator {
       memory: this.#memoryPlan,
       jumpCache: this.#jumpCache.byteOffset,
       slot,
+      stays: this.#stays.byteOffset + 16 * slot,
       compressed: this.#cache.isa.has('c'),
       wanders: (pc) => (this.#slowAccesses.get(pc) ?? 0) >= WANDERS,
       olderLoops: this.#cache.isa.has('xpulpv2'),
     });
     this.#table.set(slot, this.#instantiate(bytes));
+    this.#stays.fill(0n, 2 * slot, 2 * slot + 2);
     const ranges = region.blocks.map(({ start: from, steps }) => {
       const last = steps[steps.length - 1];
       return { from, to: last.pc + last.decoded.bytes };
     });
-    this.#translations[slot] = { slot, ways: new Set(ways.keys()), ranges };
+    const blocks = leads ? [] : region.blocks.map(({ start: pc }) => pc);
+    this.#translations[slot] = { slot, ways: new Set(ways.keys()), blocks, ranges };
     for (const [pc, way] of ways) this.#enter(pc, slot * 2 ** WAY_BITS + way);
-    for (const { start: pc } of region.blocks) this.#builds.set(pc, (this.#builds.get(pc) ?? 0) + 1);
+    for (const pc of blocks) {
+      this.#inside.set(pc, slot);
+      this.#built.set(pc, { times: (this.#built.get(pc)?.times ?? 0) + 1, at: executed });
+    }
     for (const { from } of ranges) this.#bus.markCode(from);
     const { statistics } = this;
     statistics.regions++;
-    statistics.instructions += region.blocks.reduce((sum, b) => sum + b.steps.length, 0);
+    statistics.instructions += size;
     statistics.bytes += bytes.length;
     statistics.milliseconds += performance.now() - start;
   }
 
+  /** Whether the region entered at `pc` is stayed in for long. */
+  #standsAlone(pc: number): boolean {
+    const translation = this.#counts.translation(pc);
+    if (translation < 0) return false;
+    const slot = translation >>> WAY_BITS;
+    const [stays, instructions] = this.#stays.subarray(2 * slot, 2 * slot + 2);
+    return instructions > stays * BigInt(LONG_STAY);
+  }
+
+  /**
+   * What the region repeats of work that has not paid yet: its size, times how often one of its blocks was translated.
+   * A region is not rebuilt for each block it gains.
+   */
+  #again({ blocks }: Region, size: number, executed: number): number {
+    let most = 0;
+    for (const { start } of blocks) {
+      const { times, at } = this.#built.get(start) ?? { times: 0, at: 0 };
+      if (executed - at < REPAY.instructions * size * times) most = Math.max(most, times);
+    }
+    return size * most;
+  }
+
   /** The function that a module of ours exports. */
   #instantiate(bytes: Uint8Array): unknown {
-    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { octet: this.#imports }).exports['run'];
+    return new WebAssembly.Instance(compile(bytes), { octet: this.#imports }).exports['run'];
   }
 
   /** Makes `translation` the one that begins at `pc`; one that has lost all its ways in is dropped. */
@@ -256,10 +304,11 @@ export class Translator {
 
   #dropAll(): void {
     for (const translation of this.#translations) if (translation) this.#drop(translation);
-    this.#builds.clear();
+    this.#built.clear();
   }
 
-  #drop({ slot, ways }: Translation): void {
+  #drop({ slot, ways, blocks }: Translation): void {
+    for (const pc of blocks) if (this.#inside.get(pc) === slot) this.#inside.delete(pc);
     for (const pc of ways) this.#counts.clear(pc);
     for (let at = 0; at < this.#jumpCache.length; at += 2) {
       if (this.#jumpCache[at + 1] >>> WAY_BITS === slot) this.#jumpCache[at] = 1;
