@@ -113,12 +113,14 @@ export class Execution implements HartObserver, Stepper {
 
   /**
    * Like `replay`, up to the first breakpoint or watched access.
-   * @param passing the one that is right here does not count
+   * @param passing the one that was found last, right here, does not count
    */
   seek(moments: number, passing: boolean): Stop | undefined {
-    const { cluster, bus } = this.machine;
-    const next = passing ? cluster.next : undefined;
-    this.#passing = next && momentOf(next);
+    const { cluster, bus, codeCaches } = this.machine;
+    const { breakpoints } = this.#conditions;
+    const last = passing ? this.#stop : undefined;
+    const passed = last && 'hart' in last ? cluster.harts[last.hart] : undefined;
+    this.#passing = passed && momentOf(passed);
     this.#stop = undefined;
     const seeker: HartObserver = {
       ...this.#deaf,
@@ -127,9 +129,15 @@ export class Execution implements HartObserver, Stepper {
     };
     this.#heardBy(seeker, () => {
       bus.deviceObserver = this.#deviceObserver;
-      cluster.run(Infinity, moments);
+      const end = cluster.moment + moments;
+      if (passed) {
+        cluster.run(Infinity, 1);
+        if (passed.stalled) this.#stalled.set(passed.index, momentOf(passed));
+        this.#passing = undefined;
+        breakpoints.rearm(codeCaches);
+      }
+      if (!this.#stop) cluster.run(Infinity, end - cluster.moment);
     });
-    this.#passing = undefined;
     return this.#stop;
   }
 

@@ -59,13 +59,14 @@ describe.each(['interpret', 'translate'] as const)('in hot code (%s), a watch', 
   });
 });
 
+const access = (line: Line): Line[] => [
+  ...li(1, DATA),
+  ['addi', { rd: 2, rs1: 0, imm: 7 }],
+  line,
+  loopForever,
+];
+
 describe('an access is reported at its first watched byte', () => {
-  const access = (line: Line): Line[] => [
-    ...li(1, DATA),
-    ['addi', { rd: 2, rs1: 0, imm: 7 }],
-    line,
-    loopForever,
-  ];
   test.each([
     ['a word over a watched byte', ['sw', { rs1: 1, rs2: 2, imm: 0 }], 3, 1, DATA + 3],
     ['a byte in a long range', ['sb', { rs1: 1, rs2: 2, imm: 100 }], 50, 500, DATA + 100],
@@ -73,7 +74,7 @@ describe('an access is reported at its first watched byte', () => {
     ['a misaligned half that ends in the range', ['lh', { rs1: 1, rd: 2, imm: 1 }], 2, 4, DATA + 2],
     ['a misaligned word over two pages', ['sw', { rs1: 1, rs2: 2, imm: -2 }], 0, 1, DATA],
   ] as const)('%s', (_, line, offset, bytes, address) => {
-    const debug = debuggee(access(line as Line));
+    const debug = debuggee(access(line));
     debug.setWatch({ access: 'access', address: DATA + offset, bytes });
     expect(continueAll(debug)).toEqual(hit('access', address));
     expect(debug.harts[0].pc).toBe(CODE + 12);
@@ -114,12 +115,14 @@ describe('atomics', () => {
   });
 });
 
+/** Sets a register of the DMA, whose base is in x1. */
+const set = (register: { offset: number }, value: number): Line[] => [
+  ...li(2, value),
+  ['sw', { rs1: 1, rs2: 2, imm: register.offset }],
+];
+
 describe('a DMA transfer', () => {
   const { SRC, DST, BYTES, SRC_STRIDE, DST_STRIDE, ROWS, LAUNCH_2D } = dmaRegisters.registers;
-  const set = (register: { offset: number }, value: number): Line[] => [
-    ...li(2, value),
-    ['sw', { rs1: 1, rs2: 2, imm: register.offset }],
-  ];
   /** Two rows of 8 bytes, 64 apart, to rows 32 apart. */
   const program: Line[] = [
     ...li(1, DMA_BASE),
