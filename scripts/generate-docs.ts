@@ -1,6 +1,13 @@
 /** Writes the pages of docs/ that are made from the sources. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { helpForPage } from '../src/gdb/monitor.ts';
 import { extensions } from '../src/isa/isa.ts';
 import { emitManual } from '../src/isa/manual.ts';
 
 writeFileSync(new URL('../docs/isa.md', import.meta.url), emitManual(extensions));
+
+const debugging = new URL('../docs/debugging.md', import.meta.url);
+writeFileSync(
+  debugging,
+  readFileSync(debugging, 'utf8').replace(/(?<=`monitor help`:\n\n)( {4}.*\n)+/, () => helpForPage()),
+);

@@ -251,8 +251,8 @@ export const monitorCommands: readonly MonitorCommand[] = [
   },
   {
     name: 'reg',
-    args: 'NAME [VALUE] | DEVICE.REGISTER',
-    help: 'one register of the current hart, which can be set, or of a device',
+    args: 'NAME [VALUE]',
+    help: 'one register of the current hart, which can be set, or DEVICE.REGISTER',
     run: register,
   },
   {
@@ -374,8 +374,8 @@ export const monitorCommands: readonly MonitorCommand[] = [
   },
   {
     name: 'catch',
-    args: `[${Object.keys(FAULTS).join('|')}]…`,
-    help: "faults that stop although the program's own handler would take them",
+    args: '[KIND…]',
+    help: `faults that stop although the program has a handler: ${Object.keys(FAULTS).join(', ')}`,
     run: ({ target }, words) => {
       const unknown = words.find((word) => !Object.hasOwn(FAULTS, word));
       if (unknown !== undefined)
@@ -415,7 +415,11 @@ export const monitorCommands: readonly MonitorCommand[] = [
   },
 ];
 
-function helpText(topic: string | undefined): string {
+/** The table as docs/debugging.md shows it: indented as code. */
+export const helpForPage = (): string => helpText().replace(/^(?=.)/gm, '    ');
+
+/** One line for each command, or all of one. */
+function helpText(topic?: string): string {
   if (topic === undefined) {
     return columns(monitorCommands.map(({ name, args, help }) => [`${name} ${args}`.trimEnd(), help]));
   }
