@@ -41,6 +41,14 @@ export const arrived = {
   hot: 4,
 } as const;
 
+/** What a profiled interpreter has seen of an address, as bits. */
+export const seen = {
+  /** A computed jump led there. */
+  jumpedTo: 1,
+  /** A load there read other things than main memory, or a store went over the bus. */
+  wandering: 2,
+} as const;
+
 const register: Record<'rd' | 'rs1' | 'rs2', string> = {
   rd: `(w >>> ${slot.rd}) & 31`,
   rs1: `(w >>> ${slot.rs1}) & 31`,
@@ -280,6 +288,7 @@ class JavaScript implements Semantics<string> {
       `if (${d} !== 0${aligned(bytes, a)}) ${v} = ${view}[${index(a, d, shift)}];`,
       `else { ${SPILL} ${v} = hart.load(${a}, ${bytes}, ${signed}); left = hart.left; }`,
     );
+    if (this.#profiled) this.lines.push(`if (${d} !== MAIN) heat[i + 1] |= ${seen.wandering};`);
     return v;
   }
   store(bytes: 1 | 2 | 4, address: string, value: string): void {
@@ -290,6 +299,7 @@ class JavaScript implements Semantics<string> {
       `if (${d} !== 0${aligned(bytes, a)}) ${signed}[${index(a, d, shift)}] = ${value};`,
       `else { ${SPILL} hart.store(${a}, ${bytes}, ${value}); left = hart.left;`,
     );
+    if (this.#profiled) this.lines.push(`heat[i + 1] |= ${seen.wandering};`);
     this.#stored = this.lines.push('}') - 1;
   }
   get #jumped(): string {
@@ -371,7 +381,7 @@ export function javascriptOf(insn: Insn, compressed = true, profiled = false): s
   return body.text();
 }
 
-/** Who counts jumps for a translator. A page's even entries count arrivals; negative ones are translations. */
+/** Who counts jumps for a translator. A page's even entries count arrivals, negative ones are translations; odd ones hold what was `seen`. */
 export interface JumpCounts {
   page(pc: number): Int32Array;
   /** A computed jump at `from` led to `target`. */
@@ -385,7 +395,7 @@ export const HOT = 256;
 const COUNT = `
     if (jumped !== 0) {
       const h = heat[i];
-      if (jumped === ${arrived.byComputedJump}) heat[i + 1] = 1;
+      if (jumped === ${arrived.byComputedJump}) heat[i + 1] |= ${seen.jumpedTo};
       jumped = 0;
       if (h < 0) { ${SPILL} hart.arrived = ${arrived.translated}; return; }
       heat[i] = h + 1;
@@ -431,6 +441,12 @@ function casesOf(isa: Isa, profiled: boolean): Cases {
   return { functions, cases };
 }
 
+/** What leads from a guest address in main memory to its place in linear memory. */
+function mainDelta({ memory }: Bus): number {
+  const [main] = memory.windows.toSorted((a, b) => b.bytes - a.bytes);
+  return main ? (main.offset - main.base) | 0 : 0;
+}
+
 /** Generates the interpreter of an instruction set over one bus. */
 export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache, counts?: JumpCounts): Engine {
   const profiled = counts !== undefined;
@@ -439,6 +455,7 @@ export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache, counts?:
 ${helpers}
 ${functions.join('\n')}
 const { u8, i8, u16, i16, i32 } = memory;
+const MAIN = ${mainDelta(bus)};
 return function interpret(hart) {
   const x = hart.x, loadMap = hart.loadMap, storeMap = hart.storeMap;
   let pc = hart.pc, left = hart.left, base = (pc ^ 4096) & ~4095, code; // a wrong page: the first step looks it up

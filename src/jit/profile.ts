@@ -1,4 +1,5 @@
 /** What the interpreter counts for the translator: jumps to each address, and where computed jumps lead. */
+import { seen } from '../hart/interpret.ts';
 import type { Profile } from './blocks.ts';
 
 const PAGE = 4096;
@@ -7,7 +8,7 @@ const MAX_TARGETS = 8;
 
 /**
  * Counters by address, one page of the guest at a time. At even index: how often control jumped there, or, negative,
- * −1 − the number of the translation that begins there. At odd index: 1 where a computed jump led there.
+ * −1 − the number of the translation that begins there. At odd index: what was `seen` there.
  */
 export class Counts implements Profile {
   readonly #pages = new Map<number, Int32Array>();
@@ -55,7 +56,21 @@ export class Counts implements Profile {
   }
 
   indirectTarget(pc: number): boolean {
-    return this.#pages.get(pc >>> 12)?.[(pc & (PAGE - 1)) + 1] === 1;
+    return this.#saw(pc, seen.jumpedTo);
+  }
+
+  /** Whether the instruction at `pc` accessed other things than main memory. */
+  wanders(pc: number): boolean {
+    return this.#saw(pc, seen.wandering);
+  }
+
+  /** Notes that it does. */
+  setWandering(pc: number): void {
+    this.page(pc)[(pc & (PAGE - 1)) + 1] |= seen.wandering;
+  }
+
+  #saw(pc: number, bit: number): boolean {
+    return ((this.#pages.get(pc >>> 12)?.[(pc & (PAGE - 1)) + 1] ?? 0) & bit) !== 0;
   }
 
   targetsOf(pc: number): Iterable<number> {

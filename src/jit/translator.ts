@@ -185,8 +185,13 @@ export class Translator {
   #countSlow(pc: number): void {
     const count = (this.#slowAccesses.get(pc) ?? 0) + 1;
     this.#slowAccesses.set(pc, count);
+    this.#counts.setWandering(pc);
     if (count !== WANDERS) return;
-    this.#dropOver(pc, pc + 1);
+    for (const translation of this.#translations) {
+      if (!translation?.ranges.some(({ from, to }) => from <= pc && pc < to)) continue;
+      for (const block of translation.blocks) this.#built.delete(block); // it is to come back soon
+      this.#drop(translation);
+    }
   }
 
   /** Enters the translation at `pc`, if there is one, into the cache of computed jumps. */
@@ -231,7 +236,7 @@ export class Translator {
       slot,
       stays: this.#stays.byteOffset + 16 * slot,
       compressed: this.#cache.isa.has('c'),
-      wanders: (pc) => (this.#slowAccesses.get(pc) ?? 0) >= WANDERS,
+      wanders: (pc) => this.#counts.wanders(pc),
       olderLoops: this.#cache.isa.has('xpulpv2'),
     });
     this.#table.set(slot, this.#instantiate(bytes));
