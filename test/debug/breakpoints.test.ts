@@ -64,6 +64,55 @@ describe.each(['interpret', 'translate'] as const)('a breakpoint (%s)', (engine)
   });
 });
 
+const count = (rd: number): Line => ['addi', { rd, rs1: rd, imm: 1 }];
+
+describe.each(['interpret', 'translate'] as const)('in a hardware loop (%s)', (engine) => {
+  /** The body at CODE + 16 is entered again and again by an outer loop. */
+  const program: Line[] = [
+    ['addi', { rd: 9, rs1: 0, imm: 2000 }],
+    ['cv.starti', { loop: 0, offset: 12 }],
+    ['cv.endi', { loop: 0, offset: 20 }],
+    ['cv.counti', { loop: 0, count: 5 }],
+    count(5),
+    count(6),
+    count(7),
+    ['addi', { rd: 9, rs1: 9, imm: -1 }],
+    ['bne', { rs1: 9, rs2: 0, imm: -28 }],
+    ['jal', { rd: 0, imm: 0 }],
+  ];
+  test.each([0, 4, 8])('a breakpoint at byte %i of the body halts in each pass', (offset) => {
+    const debug = debuggee(program, { engine });
+    debug.resume(new Map([[0, { kind: 'continue' }]]));
+    expect(debug.advance(20_000)).toBeUndefined(); // the loop is hot
+    const at = CODE + 16 + offset;
+    debug.setBreakpoint(at, 'software');
+    const passes: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      expect(continueAll(debug)).toMatchObject({ kind: 'breakpoint' });
+      expect(debug.harts[0].pc).toBe(at);
+      passes.push(debug.harts[0].x(5 + offset / 4));
+      debug.clearBreakpoint(at, 'software');
+      stepAlone(debug, 0);
+      debug.setBreakpoint(at, 'software');
+    }
+    expect(passes).toEqual(passes.map((_, i) => passes[0] + i));
+    debug.clearAll();
+    debug.setBreakpoint(CODE + 36, 'software');
+    expect(continueAll(debug)).toMatchObject({ kind: 'breakpoint' });
+    expect([5, 6, 7].map((r) => debug.harts[0].x(r))).toEqual([10_000, 10_000, 10_000]);
+  });
+
+  test('a step from the end of the body leads to its start, with one pass less to go', () => {
+    const debug = debuggee(program, { engine });
+    debug.setBreakpoint(CODE + 24, 'software');
+    continueAll(debug);
+    debug.clearAll();
+    expect(debug.harts[0].csr(0xcc2)).toBe(5);
+    stepAlone(debug, 0);
+    expect([debug.harts[0].pc, debug.harts[0].csr(0xcc2)]).toEqual([CODE + 16, 4]);
+  });
+});
+
 test('a breakpoint leaves guest memory as it is', () => {
   const debug = debuggee(counting);
   debug.setBreakpoint(CODE, 'software');

@@ -20,6 +20,35 @@ test('a range step ends at the first instruction outside the range, after at lea
   expect(debug.harts[0].pc).toBe(CODE + 4);
 });
 
+test('a step over a compressed instruction moves by 2', () => {
+  const debug = debuggee([['c.addi', { rd: 5, rs1: 5, imm: 1 }], loopForever]);
+  stepAlone(debug, 0);
+  expect([debug.harts[0].pc, debug.harts[0].x(5)]).toEqual([CODE + 2, 1]);
+});
+
+test('time that passed while a hart was frozen has passed for it too, as far as devices have acted in it', () => {
+  const { MTIMECMP } = clintRegisters.registers;
+  const debug = debuggee(
+    [
+      ...li(1, CLINT_BASE + MTIMECMP.offset),
+      ['addi', { rd: 2, rs1: 0, imm: 30 }],
+      ['sw', { rs1: 1, rs2: 0, imm: 4 }],
+      ['sw', { rs1: 1, rs2: 2, imm: 0 }],
+      loopForever,
+    ],
+    { machine: { harts: 2 } },
+  );
+  stepAlone(debug, 0);
+  for (let i = 0; i < 50; i++) stepAlone(debug, 1);
+  expect(debug.harts.map((h) => h.cycle)).toEqual([1, 50]);
+  expect(debug.harts[0].csr(0x344)).toBe(0x80);
+  stepAlone(debug, 0);
+  expect(debug.harts.map((h) => [h.cycle, h.instret])).toEqual([
+    [31, 2],
+    [50, 50],
+  ]);
+});
+
 test('a step while others run ends with the turn of the stepping hart', () => {
   const debug = debuggee([nop, ['jal', { rd: 0, imm: -4 }]], { machine: { harts: 3 } });
   expect(continueAll(debug, { 1: one })).toEqual(step(1));

@@ -7,9 +7,59 @@ import { fullRun, randomRun } from '../support/effort.ts';
 import { CODE, DATA } from '../support/guest.ts';
 import { randomProgram } from '../support/program.ts';
 import { machineOf } from './debuggee.ts';
+import type { Access, Action } from '../../src/debug/target.ts';
 import { deeds, disturb, outcome } from './disturb.ts';
 
 const engines: readonly EngineChoice[] = ['interpret', 'translate'];
+
+/** What a user asks for: what each hart does (or that it is frozen), and for how long. */
+const request = fc.record({
+  harts: fc.array(
+    fc.constantFrom<('frozen' | Action['kind'])[]>('frozen', 'continue', 'continue', 'step', 'range'),
+    {
+      minLength: 3,
+      maxLength: 3,
+    },
+  ),
+  instructions: fc.integer({ min: 1, max: 3000 }),
+  breakpoint: fc.option(fc.nat(500)),
+  watch: fc.option(
+    fc.record({ access: fc.constantFrom<Access[]>('read', 'write', 'access'), offset: fc.nat(0x3ff) }),
+  ),
+});
+
+test('a session that freezes harts is the same in both engines, stop for stop', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1000),
+      fc.constantFrom(17, 1000),
+      fc.array(request, { maxLength: 40 }),
+      (program, quantum, list) => {
+        const { code } = randomProgram(program);
+        const session = (engine: EngineChoice): unknown => {
+          const debug = new Debugger(() => machineOf(code, { engine, machine: { harts: 3, quantum } }));
+          const stops: unknown[] = [];
+          for (const { harts, instructions, breakpoint, watch } of list) {
+            debug.clearAll();
+            if (breakpoint !== null) debug.setBreakpoint(CODE + 4 * breakpoint, 'hardware');
+            if (watch) debug.setWatch({ access: watch.access, address: DATA + watch.offset, bytes: 4 });
+            const actions = new Map<number, Action>();
+            harts.forEach((kind, hart) => {
+              const { pc } = debug.harts[hart];
+              if (kind === 'range') actions.set(hart, { kind, from: pc, to: pc + 32 });
+              else if (kind !== 'frozen') actions.set(hart, { kind });
+            });
+            debug.resume(actions);
+            stops.push([debug.advance(instructions), debug.position, debug.harts.map(({ pc }) => pc)]);
+          }
+          return { stops, outcome: outcome(debug.machine) };
+        };
+        expect(session('translate')).toEqual(session('interpret'));
+      },
+    ),
+    randomRun(fullRun ? 500 : 40),
+  );
+});
 
 describe.each(engines)('in the engine "%s"', (engine) => {
   test('random programs of harts that share their data end as without a debugger', () => {
