@@ -31,7 +31,8 @@ export function planBudget(shape: Structure, instructions: (node: number) => num
   const settled = (node: number): boolean => !isBlock(node) || isHeader[node];
   const fresh = new Uint8Array(count);
   for (const node of sequence) if (settled(node)) fresh[node] = 1;
-  for (const way of successors[0]) fresh[way] = 1;
+  // What is entered otherwise than from a block compares for itself.
+  for (const node of sequence) if (!isBlock(node)) for (const to of successors[node]) fresh[to] = 1;
 
   /** Instructions since the comparison that covers the node, on the longest path; -1 before any. */
   const distance = new Int32Array(count);
@@ -43,7 +44,6 @@ export function planBudget(shape: Structure, instructions: (node: number) => num
       if (compares[node]) distance[node] = 0;
     }
     for (const to of forward(node)) {
-      // A node whose predecessors compare nothing, such as a door, compares for itself.
       if (!isBlock(node)) continue;
       distance[to] = Math.max(distance[to], distance[node] + own);
       if (!fresh[to]) owed[to] = owed[node] + own;
