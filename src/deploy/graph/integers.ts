@@ -42,17 +42,19 @@ export const isIntegerNetwork = (graph: Graph): boolean =>
   graph.nodes.some((node) => isPulp(node) && node.op !== 'Quant');
 
 /** Inputs that are as wide as the sums they are added to or multiplied with, not as their values happen to need. */
-const WIDE: Readonly<Record<string, readonly number[]>> = {
-  Conv: [2],
-  Gemm: [2],
-  RequantShift: [1, 2],
-  RequantizedConv: [2, 3, 4],
-  RequantizedGemm: [2, 3],
-  RequantizediGELU: [1, 2],
-  iLayerNorm: [1, 2],
-  iNoNorm: [1, 2],
-  iRMSNorm: [1],
-};
+const WIDE: ReadonlyMap<string, readonly number[]> = new Map(
+  Object.entries({
+    Conv: [2],
+    Gemm: [2],
+    RequantShift: [1, 2],
+    RequantizedConv: [2, 3, 4],
+    RequantizedGemm: [2, 3],
+    RequantizediGELU: [1, 2],
+    iLayerNorm: [1, 2],
+    iNoNorm: [1, 2],
+    iRMSNorm: [1],
+  }),
+);
 
 /** Attributes as exporters store them, a number as a tensor of one element, become plain numbers. */
 function plainAttributes(node: Node): Record<string, Attribute> {
@@ -118,7 +120,7 @@ function withIntegers(node: Node, tensors: Map<string, Tensor>): Node {
     }
     if (addend) return roundedAddend(node, tensor, Math.floor(rounding), tensors);
     if (!isFloat(tensor.type)) return name;
-    return integerConstant(node, tensor, (WIDE[node.op] ?? []).includes(i), tensors);
+    return integerConstant(node, tensor, WIDE.get(node.op)?.includes(i) ?? false, tensors);
   });
   return { ...node, inputs, attributes };
 }

@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.ts';
 import { integersAttribute } from './attributes.ts';
 import { isFloat, numeric } from './elements.ts';
-import type { ElementType, Node, Tensor } from './graph.ts';
+import { elements, type ElementType, type Node, type Tensor } from './graph.ts';
 
 export type Shape = readonly number[];
 export type Described = Pick<Tensor, 'type' | 'shape'>;
@@ -24,8 +24,8 @@ export interface OperatorRow {
   readonly since?: number;
   /** Some inputs are real numbers though the others are integers: scales. */
   readonly scales?: boolean;
-  /** Inputs among the fewest may be left empty too, as ONNX Runtime's operators allow for zero points. */
-  readonly gaps?: boolean;
+  /** Which of the fewest inputs may be left empty too, as ONNX Runtime's operators allow for zero points. */
+  readonly gaps?: readonly number[];
   readonly rule: Rule;
 }
 
@@ -98,8 +98,35 @@ export function axesOf(node: Node, axes: readonly number[], rank: number): numbe
   return found;
 }
 
+/** Refuses parameters that are not one value each; those left out are fine. */
+export function requireSingle(node: Node, parameters: readonly (Tensor | undefined)[]): void {
+  for (const parameter of parameters) {
+    if (parameter && elements(parameter.shape) !== 1) {
+      throw fail(node, `${parameter.name} of shape ${text(parameter.shape)} is not one value`);
+    }
+  }
+}
+
+/** Refuses parameters that are neither one value nor one for each of `count` rows, columns or channels. */
+export function requireEach(
+  node: Node,
+  parameters: readonly (Tensor | undefined)[],
+  count: number,
+  what: string,
+): void {
+  for (const parameter of parameters) {
+    if (!parameter || elements(parameter.shape) === 1) continue;
+    if (parameter.shape.length !== 1 || parameter.shape[0] !== count) {
+      throw fail(
+        node,
+        `${parameter.name} of shape ${text(parameter.shape)} is neither one value nor one for each of ${count} ${what}`,
+      );
+    }
+  }
+}
+
 /** Refuses a tensor of fewer dimensions. */
-export function requireRank(node: Node, tensor: Tensor, least: number): void {
+export function requireRank(node: Node, tensor: Pick<Tensor, 'name' | 'shape'>, least: number): void {
   if (tensor.shape.length < least) {
     throw fail(node, `${tensor.name} of shape ${text(tensor.shape)} needs ${least} dimensions or more`);
   }

@@ -1,7 +1,7 @@
 /** Types and shapes of operators that work element by element, along axes or in windows (onnx.ai, operator reference). */
 import { integersAttribute, numberAttribute } from './attributes.ts';
 import { isFloat } from './elements.ts';
-import type { ElementType, Node, Tensor } from './graph.ts';
+import { elements, type ElementType, type Node, type Tensor } from './graph.ts';
 import { DATA_TYPE } from '../onnx/schema.ts';
 import {
   accumulated,
@@ -11,7 +11,9 @@ import {
   fail,
   listOf,
   requireBroadcast,
+  requireEach,
   requireRank,
+  requireSingle,
   text,
   type Described,
   type OperatorTable,
@@ -65,10 +67,18 @@ const reduce =
     shape: reducedShape(node, x.shape, axes),
   });
 
-/** The window of a pooling over x [N, C, …]. */
+/** The window of a pooling over x [N, C, …]; everywhere it holds at least one element that is no padding. */
 export function poolWindow(node: Node, x: Pick<Tensor, 'name' | 'shape'>): readonly WindowAxis[] {
-  requireRank(node, x as Tensor, 3);
-  return windowOf(node, x.shape.slice(2), integersAttribute(node, 'kernel_shape', []));
+  requireRank(node, x, 3);
+  const window = windowOf(node, x.shape.slice(2), integersAttribute(node, 'kernel_shape', []));
+  for (const { kernel, dilation, before, after } of window) {
+    if (dilation > 1 && before + after > 0)
+      throw fail(node, 'has both pads and dilations, which is not supported');
+    if (Math.max(before, after) >= kernel) {
+      throw fail(node, `pads ${before} and ${after} elements for a window of ${kernel}`);
+    }
+  }
+  return window;
 }
 
 const pool: Rule = (node, [x]) => ({
@@ -78,13 +88,13 @@ const pool: Rule = (node, [x]) => ({
 
 const globalPool: Rule = (node, [x]) => {
   requireRank(node, x, 3);
+  if (x.shape.slice(2).includes(0))
+    throw fail(node, `${x.name} of shape ${text(x.shape)} has no elements to pool`);
   return { type: x.type, shape: x.shape.map((d, i) => (i < 2 ? d : 1)) };
 };
 
 const clip: Rule = (node, [x, low, high]) => {
-  for (const bound of [low, high]) {
-    if (bound) requireBroadcast(node, bound, []);
-  }
+  requireSingle(node, [low, high]);
   return { type: x.type, shape: x.shape };
 };
 
@@ -111,41 +121,35 @@ const softmax: Rule = (node, [x]) => {
   return floating(node, [x]);
 };
 
-/** A scale or zero point for all of x or for each entry along `axis`. */
-function requireGrain(node: Node, x: Tensor, parameter: Tensor | undefined): void {
-  if (!parameter || parameter.shape.length === 0 || text(parameter.shape) === '[1]') return;
+/** The axis along which scales and zero points may differ; it only matters where they do. */
+function requireGrain(node: Node, x: Tensor, parameters: readonly (Tensor | undefined)[]): void {
+  if (parameters.every((parameter) => !parameter || elements(parameter.shape) === 1)) return;
   const axis = axisOf(node, numberAttribute(node, 'axis', 1), x.shape.length);
-  if (parameter.shape.length !== 1 || parameter.shape[0] !== x.shape[axis]) {
-    throw fail(
-      node,
-      `${parameter.name} of shape ${text(parameter.shape)} is neither one value nor ${x.shape[axis]}, one along axis ${axis}`,
-    );
-  }
+  requireEach(node, parameters, x.shape[axis], `entries along axis ${axis}`);
 }
 
 const quantizeLinear: Rule = (node, [x, scale, zeroPoint]) => {
-  requireGrain(node, x, scale);
-  requireGrain(node, x, zeroPoint);
+  requireGrain(node, x, [scale, zeroPoint]);
   return { type: zeroPoint?.type ?? 'uint8', shape: x.shape };
 };
 
 const dequantizeLinear: Rule = (node, [x, scale, zeroPoint]) => {
   if (isFloat(x.type)) throw fail(node, `${x.name} is ${x.type} already`);
-  requireGrain(node, x, scale);
-  requireGrain(node, x, zeroPoint);
+  requireGrain(node, x, [scale, zeroPoint]);
   return { type: 'float32', shape: x.shape };
 };
 
 /** QLinearAdd and QLinearMul: (a, scale, zero point) twice, then scale and zero point of the result. */
-const qLinearPair: Rule = (node, [a, , , b, , , , zeroPoint]) => ({
-  type: zeroPoint?.type ?? a.type,
-  shape: broadcast(node, a.shape, b.shape),
-});
+const qLinearPair: Rule = (node, [a, sa, za, b, sb, zb, sy, zy]) => {
+  requireSingle(node, [sa, za, sb, zb, sy, zy]);
+  return { type: zy?.type ?? a.type, shape: broadcast(node, a.shape, b.shape) };
+};
 
 /** (x, scale, zero point, scale and zero point of the result). */
 const qLinearPool =
   (shape: (node: Node, x: Tensor) => Shape): Rule =>
-  (node, [x, , , , zeroPoint]) => {
+  (node, [x, sx, zx, sy, zeroPoint]) => {
+    requireSingle(node, [sx, zx, sy, zeroPoint]);
     if (numberAttribute(node, 'channels_last', 0) !== 0) throw fail(node, 'channels_last is not supported');
     return { type: zeroPoint?.type ?? x.type, shape: shape(node, x) };
   };
@@ -168,22 +172,22 @@ export const ELEMENTWISE_SHAPES: OperatorTable = {
   LayerNormalization: { set: 'ONNX', inputs: [2, 3], since: 17, rule: layerNormalization },
   MaxPool: { set: 'ONNX', inputs: [1, 1], rule: pool },
   Mul: { set: 'ONNX', inputs: [2, 2], rule: pairwise },
-  QLinearAdd: { set: 'com.microsoft', scales: true, inputs: [7, 8], gaps: true, rule: qLinearPair },
+  QLinearAdd: { set: 'com.microsoft', scales: true, inputs: [7, 8], gaps: [2, 5], rule: qLinearPair },
   QLinearAveragePool: {
     set: 'com.microsoft',
     scales: true,
     inputs: [4, 5],
-    gaps: true,
+    gaps: [2],
     rule: qLinearPool(shapeBy(pool)),
   },
   QLinearGlobalAveragePool: {
     set: 'com.microsoft',
     scales: true,
     inputs: [5, 5],
-    gaps: true,
+    gaps: [2],
     rule: qLinearPool(shapeBy(globalPool)),
   },
-  QLinearMul: { set: 'com.microsoft', scales: true, inputs: [7, 8], gaps: true, rule: qLinearPair },
+  QLinearMul: { set: 'com.microsoft', scales: true, inputs: [7, 8], gaps: [2, 5], rule: qLinearPair },
   QuantizeLinear: { set: 'ONNX', scales: true, inputs: [2, 3], since: 10, rule: quantizeLinear },
   ReduceMean: { set: 'ONNX', inputs: [1, 2], rule: reduce(false) },
   ReduceSum: { set: 'ONNX', inputs: [1, 2], rule: reduce(true) },

@@ -6,7 +6,9 @@ import {
   broadcast,
   fail,
   integerResult,
+  requireEach,
   requireRank,
+  requireSingle,
   text,
   type Described,
   type OperatorTable,
@@ -130,16 +132,19 @@ const quantised = (zeroPoint: Tensor | undefined, shape: Shape): Described => ({
   shape,
 });
 
-const qLinearConv: Rule = (node, inputs) => {
-  const [x, , , w, , , , zeroPoint, b] = inputs;
+const qLinearConv: Rule = (node, [x, sx, zx, w, sw, zw, sy, zy, b]) => {
   const { shape } = convRule(node, b ? [x, w, b] : [x, w]) as Described;
-  return quantised(zeroPoint, shape);
+  requireSingle(node, [sx, zx, sy, zy]);
+  requireEach(node, [sw, zw], shape[1], 'filters');
+  return quantised(zy, shape);
 };
 
 const qGemm: Rule = (node, inputs) => {
-  const [a, , , b, , , c, scale, zeroPoint] = inputs;
+  const [a, sa, za, b, sb, zb, c, sy, zy] = inputs;
   const { shape } = gemmRule(node, c ? [a, b, c] : [a, b]) as Described;
-  return scale ? quantised(zeroPoint, shape) : { type: 'float32', shape };
+  requireSingle(node, [sa, za, sy, zy]);
+  requireEach(node, [sb, zb], shape[shape.length - 1], 'columns');
+  return sy ? quantised(zy, shape) : { type: 'float32', shape };
 };
 
 export const LINEAR_SHAPES: OperatorTable = {
@@ -148,7 +153,11 @@ export const LINEAR_SHAPES: OperatorTable = {
     set: 'ONNX',
     inputs: [2, 4],
     since: 10,
-    rule: (node, [x, w]) => integer(convShape(node, x, w)),
+    rule: (node, [x, w, zx, zw]) => {
+      requireSingle(node, [zx]);
+      requireEach(node, [zw], w.shape[0], 'filters');
+      return integer(convShape(node, x, w));
+    },
   },
   Gemm: { set: 'ONNX', inputs: [2, 3], rule: gemmRule },
   MatMul: { set: 'ONNX', inputs: [2, 2], rule: matMul },
@@ -156,15 +165,25 @@ export const LINEAR_SHAPES: OperatorTable = {
     set: 'ONNX',
     inputs: [2, 4],
     since: 10,
-    rule: (node, [a, b]) => integer(productShape(node, a, b)),
+    rule: (node, [a, b, za, zb]) => {
+      const shape = productShape(node, a, b);
+      requireEach(node, [za], a.shape[a.shape.length - 2], 'rows');
+      requireEach(node, [zb], b.shape[b.shape.length - 1], 'columns');
+      return integer(shape);
+    },
   },
-  QGemm: { set: 'com.microsoft', scales: true, inputs: [6, 9], gaps: true, rule: qGemm },
+  QGemm: { set: 'com.microsoft', scales: true, inputs: [6, 9], gaps: [2, 5], rule: qGemm },
   QLinearConv: { set: 'ONNX', scales: true, inputs: [8, 9], since: 10, rule: qLinearConv },
   QLinearMatMul: {
     set: 'ONNX',
     scales: true,
     inputs: [8, 8],
     since: 10,
-    rule: (node, [a, , , b, , , , zeroPoint]) => quantised(zeroPoint, productShape(node, a, b)),
+    rule: (node, [a, sa, za, b, sb, zb, sy, zy]) => {
+      const shape = productShape(node, a, b);
+      requireSingle(node, [sa, za, sy, zy]);
+      requireEach(node, [sb, zb], shape[shape.length - 1], 'columns');
+      return quantised(zy, shape);
+    },
   },
 };

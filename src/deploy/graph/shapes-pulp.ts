@@ -122,7 +122,7 @@ export const PULP_SHAPES: OperatorTable = {
   RequantizedAdd: { set: 'PULP', inputs: [2, 2], rule: requantizedAdd },
   RequantizedConv: { set: 'PULP', inputs: [4, 5], rule: requantizedConv },
   RequantizedGemm: { set: 'PULP', inputs: [4, 4], rule: requantizedGemm },
-  RequantizediGELU: { set: 'PULP', inputs: [3, 4], rule: (node, [x]) => requantised(node, x) },
+  RequantizediGELU: { set: 'PULP', inputs: [3, 4], rule: requantShift },
   RequantizediHardswish: { set: 'PULP', inputs: [1, 1], rule: (node, [x]) => requantised(node, x) },
   TrueIntegerDiv: { set: 'PULP', inputs: [1, 1], rule: integerDiv },
   iGELU: { set: 'PULP', inputs: [1, 1], rule: wide },

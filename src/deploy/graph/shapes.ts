@@ -58,8 +58,10 @@ export function inferOutputs(node: Node, tensors: ReadonlyMap<string, Tensor>): 
   // Trailing inputs that are left empty are not there.
   const names = node.inputs.slice(0, node.inputs.findLastIndex((name) => name !== '') + 1);
   requireCount(node, 'inputs', names.length, row.inputs);
-  const missing = names.slice(0, row.inputs[0]).indexOf('');
-  if (missing >= 0 && !row.gaps) throw fail(node, `leaves its input ${missing} empty`);
+  const [least, most] = row.inputs;
+  const needed = most === Infinity ? names.length : least;
+  const missing = names.findIndex((name, i) => name === '' && i < needed && !row.gaps?.includes(i));
+  if (missing >= 0) throw fail(node, `leaves its input ${missing} empty`);
   requireCount(node, 'outputs', node.outputs.length, row.outputs ?? [1, 1]);
   const inputs = names.map((name) => {
     const tensor = tensors.get(name);

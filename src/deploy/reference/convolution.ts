@@ -6,11 +6,16 @@ import { productType, withoutZero } from './linear.ts';
 import { matmul } from './matmul.ts';
 import { allocate, asTensors, strides, type Operator, type Value } from './value.ts';
 
+/** A table of this many entries takes 1 GiB. */
+const MOST_ENTRIES = 2 ** 28;
+
 /**
  * Which element a window reads: for each output position, row-major, and each element of the window, the offset of the
  * input in its channel, or -1 where it lies in the padding.
  */
 export function windowOffsets(window: readonly WindowAxis[]): Int32Array {
+  const entries = elements(window.map(({ kernel, output }) => kernel * output));
+  if (entries > MOST_ENTRIES) throw new RangeError(`its windows read ${entries} elements of each channel`);
   const step = strides(window.map((axis) => axis.size));
   let offsets = Int32Array.of(0);
   // Axis by axis: outputs × window elements of the axes so far, each output's elements side by side.
@@ -41,12 +46,13 @@ export function windowOffsets(window: readonly WindowAxis[]): Int32Array {
 export function convolution(node: Node, [x, w, b]: readonly Value[], type: ElementType): Value {
   const [xt, wt] = asTensors([x, w]);
   const { batch, group, inputs, outputs, window } = convLayout(node, xt, wt);
+  const shape = [batch, group * outputs, ...window.map((axis) => axis.output)];
+  const data = allocate(type, elements(shape));
+  if (data.length === 0) return { type, shape, data };
   const offsets = windowOffsets(window);
   const area = elements(window.map((axis) => axis.size));
   const places = elements(window.map((axis) => axis.output));
   const taps = elements(window.map((axis) => axis.kernel));
-  const shape = [batch, group * outputs, ...window.map((axis) => axis.output)];
-  const data = allocate(type, elements(shape));
   // Rows are the taps of all channels of a group, columns the output positions.
   const columns = new Float64Array(inputs * taps * places);
   const products = new Float64Array(outputs * places);

@@ -67,7 +67,7 @@ function reduce(
     }
     for (let i = 0; i < x.shape[axis]; i++) walk(axis + 1, to + i * step[axis]);
   };
-  walk(0, 0);
+  if (x.data.length > 0) walk(0, 0);
   const terms = x.data.length / sums.length;
   const data = allocate(type, sums.length);
   for (let i = 0; i < data.length; i++) data[i] = finish(sums[i], terms);

@@ -48,7 +48,13 @@ export function evaluateOutputs(
   if (node.op === 'Split') return split(node, inputs);
   if (!Object.hasOwn(operators, node.op))
     throw new DeployError(`node ${node.name}: the reference does not know the operator ${node.op}`);
-  return [operators[node.op](node, inputs)];
+  try {
+    return [operators[node.op](node, inputs)];
+  } catch (error) {
+    // What the host says when an array is larger than it can give.
+    if (!(error instanceof RangeError)) throw error;
+    throw new DeployError(`node ${node.name} (${node.op}): is too large to evaluate: ${error.message}`);
+  }
 }
 
 /** Like `evaluateOutputs` for a node of one output. */

@@ -16,7 +16,8 @@ export function matMulAs(a: Value, b: Value, type: ElementType): Value {
   const left = broadcastTo(a, [...batch, rows, inner]);
   const right = broadcastTo(b, [...batch, inner, columns]);
   const data = allocate(type, elements(batch) * rows * columns);
-  for (let n = 0; n < elements(batch); n++) {
+  const products = data.length === 0 ? 0 : elements(batch);
+  for (let n = 0; n < products; n++) {
     matmul(
       { data: left.data, offset: n * rows * inner },
       { data: right.data, offset: n * inner * columns },

@@ -58,7 +58,7 @@ const concat: Operator = (node, inputs) => {
   const shape = first.shape.map((d, i) => (i === axis ? joined : d));
   const type = concatType(inputs.map((v) => v.type));
   const data = allocate(type, elements(shape));
-  const outer = elements(shape.slice(0, axis));
+  const outer = data.length === 0 ? 0 : elements(shape.slice(0, axis));
   let to = 0;
   for (let o = 0; o < outer; o++) {
     for (const { data: part, shape: partShape } of inputs) {
@@ -74,9 +74,9 @@ const gather: Operator = (node, [table, indices]) => {
   const axis = axisOf(node, numberAttribute(node, 'axis', 0), table.shape.length);
   const size = table.shape[axis];
   const run = elements(table.shape.slice(axis + 1));
-  const outer = elements(table.shape.slice(0, axis));
   const shape = [...table.shape.slice(0, axis), ...indices.shape, ...table.shape.slice(axis + 1)];
   const data = allocate(table.type, elements(shape));
+  const outer = data.length === 0 ? 0 : elements(table.shape.slice(0, axis));
   let to = 0;
   for (let o = 0; o < outer; o++) {
     for (const index of indices.data) {
@@ -105,6 +105,7 @@ const pad: Operator = (node, inputs) => {
   const shape = x.shape.map((d, i) => d + pads[i][0] + pads[i][1]);
   const data = allocate(x.type, elements(shape));
   data.fill(fill ? fill.data[0] : numberAttribute(node, 'value', 0));
+  if (x.data.length === 0) return { type: x.type, shape, data };
   const to = strides(shape);
   const from = strides(x.shape);
   const walk = (axis: number, source: number, target: number): void => {

@@ -13,6 +13,8 @@ export function pooled(
   window: readonly WindowAxis[],
   of: (inside: readonly number[], taps: number) => number,
 ): Value {
+  const shape = [x.shape[0], x.shape[1], ...window.map((axis) => axis.output)];
+  if (elements(shape) === 0) return { type: x.type, shape, data: allocate(x.type, 0) };
   const offsets = windowOffsets(window);
   const area = elements(window.map((axis) => axis.size));
   const places = elements(window.map((axis) => axis.output));
@@ -29,7 +31,7 @@ export function pooled(
       data[c * places + p] = of(inside, taps);
     }
   }
-  return { type: x.type, shape: [x.shape[0], x.shape[1], ...window.map((axis) => axis.output)], data };
+  return { type: x.type, shape, data };
 }
 
 const largest = (values: readonly number[]): number => values.reduce((m, v) => Math.max(m, v), -Infinity);

@@ -34,6 +34,7 @@ export function gatherStrided(
   step: readonly number[],
 ): Value {
   const data = allocate(source.type, elements(shape));
+  if (data.length === 0) return { type: source.type, shape, data };
   let to = 0;
   const walk = (axis: number, from: number): void => {
     if (axis === shape.length) {
