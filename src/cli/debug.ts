@@ -69,6 +69,7 @@ export async function debug(
   }
   if (flags.gdbRun) runner.resumeAll();
   const status = await ended;
+  runner.close();
   server?.close();
   process.stdin.destroy();
   return status;

@@ -161,13 +161,23 @@ const loop = (number: number, index: number): GdbRegister => ({
   type: csrName(number).startsWith('lpcount') ? 'uint32' : 'code_ptr',
 });
 
+/** Longest name that GDB 13 prints in a column of its own; behind names beyond the column it prints stray memory. */
+const LONGEST_NAME = 14;
+
+/** `ita_status`; where that is too long, without underscores from the end on: `ita_weightptr0`. */
+function deviceRegisterName(device: string, register: string): string {
+  let name = `${device}_${register}`.toLowerCase();
+  while (name.length > LONGEST_NAME && name.includes('_')) name = name.replace(/_(?=[^_]*$)/, '');
+  return name;
+}
+
 /** What the accelerator and the DMA (of the hart that is looked at) hold. */
 function deviceRegisters({ machine }: Debuggee): GdbRegister[] {
   const shown = devicesOf(machine).filter(({ name }) => name === 'ita' || name === 'dma');
   return shown
     .flatMap((device) => device.registers.map((register) => ({ device, register })))
     .map(({ device, register }, i) => {
-      const name = `${device.name}_${register.name.toLowerCase()}`;
+      const name = deviceRegisterName(device.name, register.name);
       const flags = register.fields.map(({ name, bits: [high, low] }) => ({ name, low, high }));
       return {
         number: FIRST_DEVICE + i,

@@ -39,6 +39,7 @@ export class Runner {
   actions: ReadonlyMap<number, Action> | undefined;
   #debuggee: Debuggee;
   #running = false;
+  #closed = false;
   /** Counts resumptions, so that the slices of an earlier one end. */
   #resumption = 0;
   #printed: Uint8Array[] = [];
@@ -105,8 +106,16 @@ export class Runner {
     return debuggee;
   }
 
+  /** The machine runs no more. */
+  close(): void {
+    this.#closed = true;
+    this.#running = false;
+  }
+
   #start(): void {
+    if (this.#closed) return;
     this.#debuggee.machine.deferredSemihosting = this.deferredSemihosting;
+    this.target.stopsAtEbreak = this.observer !== undefined; // without a client it is a trap
     this.#running = true;
     this.#pump(++this.#resumption);
   }

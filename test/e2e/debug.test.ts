@@ -80,6 +80,12 @@ test('--gdb-stdio speaks to the GDB that started it', async () => {
   expect(lines.some((line) => line.includes(' < W2a'))).toBe(true);
 });
 
+test('--gdb-exit ends the emulator after a detach too, whatever the machine was about to do', async () => {
+  const emulator = await emulate('debug', '--port', '0', '--gdb-exit', elf);
+  await startGdb(elf, [`target remote ${emulator.address}`, 'set var mode=7', 'detach']).ended;
+  expect(await emulator.ended).toBe(0);
+});
+
 test('--gdb-run starts at once; a guest that ends without a client ends the emulator', async () => {
   const emulator = await emulate('run', '--gdb=0', '--gdb-run', elf);
   expect(await emulator.ended).toBe(42);
