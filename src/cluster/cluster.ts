@@ -107,7 +107,6 @@ export class Cluster implements HartLines {
     if (harts.length === now.length && harts.every((h, i) => h === now[i])) return;
     for (const hart of harts) if (!now.includes(hart)) hart.skipTo(this.#fired);
     this.#round = all ? this.#all : { harts, turn: harts.length, end: 0 };
-    this.#round.end = Math.min(this.#round.end, this.clock.next);
   }
 
   /** Ends the sleep of a hart whatever it waits for. */
@@ -116,9 +115,15 @@ export class Cluster implements HartLines {
     this.harts[index].wake(Math.max(this.#fired, awake.length > 0 ? Math.min(...awake) : 0));
   }
 
+  /** Indices of the harts that are not frozen. */
+  get thawed(): number[] {
+    return this.#round.harts.map((h) => h.index);
+  }
+
   /** The hart that runs next when none is frozen, if the round of all has one left. */
   get next(): Hart | undefined {
-    const { harts, turn, end } = this.#all;
+    const { harts, turn } = this.#all;
+    const end = this.#endOf(this.#all);
     return harts.find((h, i) => i >= turn && !h.asleep && h.cycle < end);
   }
 
@@ -190,19 +195,15 @@ export class Cluster implements HartLines {
         continue;
       }
       const hart = round.harts[round.turn];
-      while (!hart.asleep && hart.cycle < round.end && budget > 0 && time > 0 && !this.#stopped) {
+      while (!hart.asleep && hart.cycle < this.#endOf(round) && budget > 0 && time > 0 && !this.#stopped) {
         const { instret, cycle } = hart;
         const steps = this.stepper?.steps(hart.index) === true;
-        try {
-          hart.run(Math.min(round.end, hart.cycle + (steps ? 1 : Math.min(budget, time))));
-        } finally {
-          round.end = Math.min(round.end, this.clock.next);
-        }
+        hart.run(Math.min(this.#endOf(round), hart.cycle + (steps ? 1 : Math.min(budget, time))));
         budget -= hart.instret - instret;
         time -= hart.cycle - cycle;
         if (steps) this.stepper?.stepped(hart);
       }
-      if (hart.asleep || hart.cycle >= round.end) round.turn++;
+      if (hart.asleep || hart.cycle >= this.#endOf(round)) round.turn++;
     }
   }
 
@@ -214,11 +215,16 @@ export class Cluster implements HartLines {
     const round = this.#round;
     const hart = round.harts.at(round.turn);
     if (!hart) this.#startRound(round);
-    else if (hart.asleep || hart.cycle >= round.end) round.turn++;
-    else {
-      hart.run(hart.cycle + 1);
-      round.end = Math.min(round.end, this.clock.next);
-    }
+    else if (hart.asleep || hart.cycle >= this.#endOf(round)) round.turn++;
+    else hart.run(hart.cycle + 1);
+  }
+
+  /**
+   * Up to where the harts of a round run at present: a deadline ends their turns, but one that is cancelled before it
+   * fires leaves no trace, be the run cut between or not.
+   */
+  #endOf(round: Round): number {
+    return Math.min(round.end, this.clock.next);
   }
 
   /** Fires the deadlines that no awake hart may overtake, or else opens the next slice; false where neither can be. */
@@ -239,7 +245,7 @@ export class Cluster implements HartLines {
       this.clock.advance(this.clock.next);
       return true;
     }
-    round.end = Math.min(start + (awake === 1 ? LONE_SLICE : this.#quantum), this.clock.next);
+    round.end = start + (awake === 1 ? LONE_SLICE : this.#quantum);
     round.turn = 0;
     return true;
   }

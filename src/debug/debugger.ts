@@ -1,27 +1,38 @@
 /** A machine under the control of a debugger; see target.ts for what can be asked of it. */
 import type { Machine } from '../cluster/machine.ts';
-import { UsageError } from '../errors.ts';
+import { encodeSnapshot, restoreSnapshot } from '../cluster/snapshot-file.ts';
+import { History, type Travel } from '../history/history.ts';
+import { Outside } from '../history/outside.ts';
+import type { RecorderOptions } from '../history/recorder.ts';
 import { CaptureConsole, type HostConsole } from '../host/console.ts';
 import type { BreakpointType } from './breakpoints.ts';
 import { DebugConsole } from './console.ts';
 import { Execution, StopConditions } from './execution.ts';
 import { View } from './hart-view.ts';
-import { peekBytes, pokeBytes, regionsOf } from './memory.ts';
+import { canPoke, peekBytes, regionsOf } from './memory.ts';
 import type { Action, FaultKind, HartView, MemoryRegion, Stop, Target, Watch } from './target.ts';
 
 /** Host milliseconds after which a run looks at the time. */
-const SLICE_MILLISECONDS = 2;
+const SLICE_MILLISECONDS = 4;
 const FIRST_SLICE = 20_000;
-const MOST = 50_000_000;
+/** Bounds how late an interrupt is noticed when execution suddenly slows down. */
+const LONGEST_SLICE = 4_000_000;
 
 const afterReset: Stop = { kind: 'step', hart: 0 };
+
+const HISTORY: RecorderOptions = { limitBytes: 256 << 20 };
 
 export class Debugger implements Target {
   readonly harts: readonly HartView[];
   readonly #create: (console: HostConsole) => Machine;
   readonly #console: DebugConsole;
   readonly #conditions = new StopConditions();
+  readonly #historyOptions: RecorderOptions;
+  #outside: Outside;
   #execution: Execution;
+  #history: History;
+  /** The way through history that the machine is on, if it is. */
+  #travel: Travel | undefined;
   #stopped: Stop = afterReset;
   /** Instructions that take about SLICE_MILLISECONDS. */
   #slice = FIRST_SLICE;
@@ -29,12 +40,25 @@ export class Debugger implements Target {
   /**
    * @param create makes a machine in its reset state with the program loaded, printing to the console given
    * @param console where the guest's output goes besides `onOutput`, and its input comes from
+   * @param history how much of the past is kept
    */
-  constructor(create: (console: HostConsole) => Machine, console: HostConsole = new CaptureConsole()) {
+  constructor(
+    create: (console: HostConsole) => Machine,
+    console: HostConsole = new CaptureConsole(),
+    history: RecorderOptions = HISTORY,
+  ) {
     this.#create = create;
     this.#console = new DebugConsole(console);
-    this.#execution = new Execution(create(this.#console), this.#conditions);
-    this.harts = this.machine.cluster.harts.map(({ index }) => new View(index, () => this.machine));
+    this.#historyOptions = history;
+    [this.#outside, this.#execution, this.#history] = this.#begin();
+    this.harts = this.machine.cluster.harts.map(
+      ({ index }) =>
+        new View(
+          index,
+          () => this.machine,
+          (apply) => this.#history.change(apply),
+        ),
+    );
   }
 
   /** The present one: `reset` makes another. */
@@ -60,7 +84,13 @@ export class Debugger implements Target {
     return peekBytes(this.machine.bus, address >>> 0, bytes, hart).slice();
   }
   write(address: number, data: Uint8Array): boolean {
-    return pokeBytes(this.machine.bus, address >>> 0, data);
+    const { bus } = this.machine;
+    if (data.length === 0) return true;
+    if (data.length === 0) return true;
+    if (!canPoke(bus, address >>> 0, data.length)) return false;
+    const written = data.slice();
+    this.#history.change(() => bus.poke(address >>> 0, written));
+    return true;
   }
 
   setBreakpoint(address: number, type: BreakpointType): void {
@@ -112,65 +142,93 @@ export class Debugger implements Target {
   }
 
   resume(actions: ReadonlyMap<number, Action>): void {
+    this.#travel = undefined;
     this.#execution.resume(actions);
-    this.machine.cluster.thaw(new Set(actions.keys()));
+    this.#history.thaw(new Set(actions.keys()));
   }
 
   run(milliseconds: number): Stop | undefined {
     const start = performance.now();
     for (let now = start; ;) {
       const before = this.position;
-      const stop = this.#execution.advance(this.#slice);
+      const stop = this.#travel ? this.#go(this.#travel) : this.advance(this.#slice);
       if (stop) return (this.#stopped = stop);
       const then = performance.now();
       const executed = this.position - before;
-      if (executed < this.#slice || then - start >= milliseconds) {
-        this.#adapt(executed, then - now);
-        return undefined;
-      }
-      this.#adapt(executed, then - now);
+      if (!this.#travel) this.#adapt(executed, then - now);
+      if ((executed === 0 && !this.#travel) || then - start >= milliseconds) return undefined;
       now = then;
     }
   }
 
   /** Like `run`, for so many instructions over all harts at most. */
   advance(instructions: number): Stop | undefined {
-    const stop = this.#execution.advance(instructions);
+    const stop = this.#history.advance(instructions);
     if (stop) this.#stopped = stop;
     return stop;
   }
 
   interrupt(hart: number): Stop {
+    this.#travel = undefined;
     return (this.#stopped = { kind: 'interrupted', hart });
   }
 
   reset(): void {
-    this.#execution = new Execution(this.#create(this.#console), this.#conditions);
+    [this.#outside, this.#execution, this.#history] = this.#begin();
     this.#stopped = afterReset;
+    this.#travel = undefined;
   }
 
-  resumeBackwards(): void {
-    throw noHistory();
+  resumeBackwards(hart?: number): void {
+    this.#travel = hart === undefined ? this.#history.continueBack() : this.#history.stepBack(hart);
   }
-  goto(): boolean {
-    return false;
+  goto(position: number): boolean {
+    const { first, last } = this.#history;
+    if (position < first || position > last) return false;
+    const travel = this.#history.goTo(position);
+    for (let stop = this.#go(travel); ; stop = this.#go(travel)) {
+      if (!stop) continue;
+      this.#stopped = stop;
+      this.#travel = undefined;
+      return true;
+    }
   }
   get history(): Target['history'] {
-    return { first: this.position, last: this.position, bytes: 0, limit: 0 };
+    const { first, last, bytes, limit } = this.#history;
+    return { first, last, bytes, limit };
   }
   save(): Uint8Array {
-    throw noHistory();
+    return encodeSnapshot(this.machine);
   }
-  restore(): void {
-    throw noHistory();
+  /** History begins anew with the state that is put back. */
+  restore(snapshot: Uint8Array): void {
+    restoreSnapshot(this.machine, snapshot, 'the snapshot');
+    this.#history.close();
+    this.#execution.forget();
+    this.#history = new History(this.#execution, this.#outside, this.#historyOptions);
+    this.#stopped = afterReset;
+    this.#travel = undefined;
   }
 
-  /** Follows the speed of execution, a factor of two at a time. */
+  /** A machine in its reset state, and its history from there on. */
+  #begin(): [Outside, Execution, History] {
+    const outside = new Outside(this.#console);
+    const execution = new Execution(this.#create(outside), this.#conditions);
+    return [outside, execution, new History(execution, outside, this.#historyOptions)];
+  }
+
+  /** Goes a piece of a way through history. */
+  #go(travel: Travel): Stop | undefined {
+    const { done, value } = travel.next();
+    if (done !== true) return undefined;
+    this.#travel = undefined;
+    return value;
+  }
+
+  /** Follows the speed of execution, upwards by a factor of two at a time. */
   #adapt(executed: number, milliseconds: number): void {
     if (executed === 0) return;
     const fitting = (executed * SLICE_MILLISECONDS) / Math.max(milliseconds, 0.01);
-    this.#slice = Math.round(Math.min(Math.max(fitting, this.#slice / 2, 1000), this.#slice * 2, MOST));
+    this.#slice = Math.round(Math.min(Math.max(fitting, 1000), this.#slice * 2, LONGEST_SLICE));
   }
 }
-
-const noHistory = (): UsageError => new UsageError('this machine keeps no history');

@@ -9,10 +9,13 @@ import type { HartView } from './target.ts';
 export class View implements HartView {
   readonly index: number;
   readonly #machine: () => Machine;
+  readonly #change: (apply: () => void) => void;
 
-  constructor(index: number, machine: () => Machine) {
+  /** @param change makes a change to the machine, which may be made again later */
+  constructor(index: number, machine: () => Machine, change: (apply: () => void) => void) {
     this.index = index;
     this.#machine = machine;
+    this.#change = change;
   }
 
   get #hart(): Hart {
@@ -25,8 +28,10 @@ export class View implements HartView {
   /** Ends a sleep as well; addresses are as even as instructions are. */
   set pc(value: number) {
     const hart = this.#hart;
-    hart.pc = value & (hart.compressed ? ~1 : ~3);
-    this.#machine().cluster.rouse(this.index);
+    this.#change(() => {
+      hart.pc = value & (hart.compressed ? ~1 : ~3);
+      this.#machine().cluster.rouse(this.index);
+    });
   }
   get cycle(): number {
     return this.#hart.cycle;
@@ -41,7 +46,11 @@ export class View implements HartView {
     return index === 0 ? 0 : this.#hart.x[index] >>> 0;
   }
   setX(index: number, value: number): void {
-    if (index !== 0) this.#hart.x[index] = value | 0;
+    const { x } = this.#hart;
+    if (index === 0) return;
+    this.#change(() => {
+      x[index] = value | 0;
+    });
   }
   get csrs(): readonly number[] {
     return this.#hart.csrNumbers();
@@ -51,12 +60,19 @@ export class View implements HartView {
     return value === undefined ? undefined : value >>> 0;
   }
   setCsr(number: number, value: number): boolean {
-    return this.#hart.pokeCsr(number, value);
+    let done = false;
+    this.#change(() => {
+      done = this.#hart.pokeCsr(number, value);
+    });
+    return done;
   }
   get privilege(): number {
     return this.#hart.privilege;
   }
   set privilege(mode: number) {
-    this.#hart.privilege = mode === USER ? USER : MACHINE;
+    const hart = this.#hart;
+    this.#change(() => {
+      hart.privilege = mode === USER ? USER : MACHINE;
+    });
   }
 }

@@ -47,11 +47,8 @@ export function peekBytes(bus: Bus, address: number, bytes: number, hart: number
   return data.subarray(0, at);
 }
 
-/** Writes all of `data` to writable memory, or nothing: false where part of it would go elsewhere. Later execution sees it. */
-export function pokeBytes(bus: Bus, address: number, data: Uint8Array): boolean {
-  if (data.length === 0) return true;
+/** Whether so many bytes from `address` (unsigned) on are all in one memory that takes stores. */
+export function canPoke(bus: Bus, address: number, bytes: number): boolean {
   const window = windowAt(bus, address);
-  if (!window?.writable || address + data.length > window.base + window.bytes) return false;
-  bus.poke(address, data);
-  return true;
+  return window?.writable === true && address + bytes <= window.base + window.bytes;
 }
