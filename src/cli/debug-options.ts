@@ -13,6 +13,8 @@ export interface DebugFlags extends MachineFlags {
   readonly gdbStdio?: boolean;
   readonly gdbRoot?: string;
   readonly history: number;
+  /** A saved state to begin with. */
+  readonly restore?: string;
 }
 
 const HISTORY = '256MiB';

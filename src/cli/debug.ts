@@ -31,6 +31,7 @@ export function addDebug(program: Command): void {
       DEFAULT_HOST,
     )
     .addOption(engineOption())
+    .option('--restore <file>', 'start from a saved state; needs the same program and machine')
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addMachineOptions(addDebugOptions(command)).action(
     async (file: string, args: string[], flags: DebugFlags & { port: string; gdbHost: string }) => {
@@ -60,6 +61,7 @@ export async function debug(
     end = resolve;
   });
   const runner = new Runner(hostOf(file, args, flags, (status) => end?.(status)));
+  if (flags.restore !== undefined) runner.target.restore(readInput(flags.restore));
   const options = { runner, exits: flags.gdbExit === true || flags.gdbStdio === true };
   let server: GdbServer | undefined;
   if (flags.gdbStdio) serveStdio(options, process.stdin, process.stdout);
@@ -92,13 +94,11 @@ function hostOf(
   let last = { file, args };
   return {
     create(named, words) {
-      const wanted = named === undefined ? last : { file: allowed(named, file, gdbRoot), args: words };
-      const made = debuggeeOf(
-        wanted.file,
-        named === undefined && words.length === 0 ? wanted.args : words,
-        flags,
-        console,
-      );
+      const wanted = {
+        file: named === undefined ? last.file : allowed(named, file, gdbRoot),
+        args: named === undefined && words.length === 0 ? last.args : words,
+      };
+      const made = debuggeeOf(wanted.file, wanted.args, flags, console);
       last = wanted;
       return made;
     },

@@ -37,9 +37,9 @@ export function addRun(program: Command): void {
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addSnapshotOptions(command);
   command.addOption(
-    new Option('--gdb [[host:]port]', 'wait for GDB there, at 127.0.0.1:3333 without a value').helpGroup(
-      'Debugger:',
-    ),
+    new Option('--gdb [[host:]port]', 'wait for GDB there, at 127.0.0.1:3333 without a value')
+      .conflicts(['stats', 'json', 'maxInstructions', 'save', 'saveAt'])
+      .helpGroup('Debugger:'),
   );
   addMachineOptions(addDebugOptions(command)).action(
     async (file: string, args: string[], flags: RunFlags) => {

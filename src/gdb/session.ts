@@ -150,7 +150,7 @@ export class Session implements Context, Observer {
   }
 
   interrupt(): void {
-    if (this.runner.running) this.#report(this.runner.interrupt(this.hart));
+    if (this.#owing) this.#report(this.runner.interrupt(this.hart));
   }
 
   detach(run: boolean): void {
