@@ -26,9 +26,12 @@ export {
   writeProject,
   writeTensor,
 } from './deploy/deploy.ts';
+export { checkDirectory, type DirectoryCheck, type TensorComparison } from './deploy/check-directory.ts';
 export { buildFirmware } from './deploy/firmware/build.ts';
 export type { Graph, Node, Tensor, TensorData } from './deploy/graph/graph.ts';
+export { integerise } from './deploy/graph/integers.ts';
 export { inferShapes } from './deploy/graph/shapes.ts';
+export { importNetwork } from './deploy/import.ts';
 export {
   type BuildOptions,
   buildMobileBert,
