@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PACKET_SIZE } from '../../src/gdb/packet.ts';
 import { commandNames } from '../../src/gdb/features.ts';
+import { monitorCommands } from '../../src/gdb/monitor.ts';
 import { Runner } from '../../src/gdb/runner.ts';
 import { parseAddress } from '../../src/gdb/server.ts';
 import { Session } from '../../src/gdb/session.ts';
@@ -267,6 +268,38 @@ describe('any bytes', () => {
         if (answers.includes('$W')) say(framed('vRun;'));
       }),
       randomRun(60),
+    );
+    expect(bugs).toEqual([]);
+  });
+
+  test('as monitor commands give text, and one answer', () => {
+    const { say, bugs } = directSession();
+    say(framed('QStartNoAckMode'));
+    const word = fc.oneof(
+      fc.constantFrom(
+        'on',
+        'off',
+        'last',
+        'save',
+        'ita',
+        'dma.SRC',
+        'mstatus',
+        '0',
+        '99999999999',
+        '-1',
+        '0x80000000',
+        'main',
+      ),
+      fc.string({ maxLength: 6 }),
+    );
+    const names = monitorCommands.map(({ name }) => name).filter((name) => name !== 'quit');
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.array(word, { maxLength: 3 }), (name, words) => {
+        const answer = say(framed(`qRcmd,${hex([name, ...words].join(' '))}`));
+        expect(answer.match(/\$(?!O[^K])/g)).toHaveLength(1);
+        expect(answer).not.toMatch(/\$E/);
+      }),
+      randomRun(300),
     );
     expect(bugs).toEqual([]);
   });
