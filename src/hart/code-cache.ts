@@ -5,6 +5,7 @@ import type { Insn } from '../isa/insn.ts';
 import type { Field } from '../isa/pattern.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
+import { PageTable } from '../memory/page-table.ts';
 
 /**
  * First word of a slot, low bit first: operation 10 bits, rd 6, rs1 5, rs2 5, length in bytes 3, and bit 31 where a
@@ -61,7 +62,7 @@ const DROPPED = new Set(['aq', 'rl', 'fm', 'pred', 'succ', 'uimm']);
 export class CodeCache {
   readonly isa: Isa;
   readonly #bus: Bus;
-  readonly #pages = new Map<number, Int32Array>();
+  readonly #pages = new PageTable<Int32Array>();
   readonly #operations: Map<string, number>;
   readonly #loopEnds = new Set<number>();
   readonly #marks = new Set<number>();

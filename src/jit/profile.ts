@@ -1,5 +1,6 @@
 /** What the interpreter counts for the translator: jumps to each address, and where computed jumps lead. */
 import { seen } from '../hart/interpret.ts';
+import { PageTable } from '../memory/page-table.ts';
 import type { Profile } from './blocks.ts';
 
 const PAGE = 4096;
@@ -11,7 +12,7 @@ const MAX_TARGETS = 8;
  * −1 − the number of the translation that begins there. At odd index: what was `seen` there.
  */
 export class Counts implements Profile {
-  readonly #pages = new Map<number, Int32Array>();
+  readonly #pages = new PageTable<Int32Array>();
   readonly #targets = new Map<number, Set<number>>();
   readonly #loopEnd: (pc: number) => boolean;
 

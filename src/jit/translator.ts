@@ -75,7 +75,7 @@ export class Translator {
   readonly #inside = new Map<number, number>();
   /** How often each block was translated, and what had been executed then. */
   readonly #built = new Map<number, { readonly times: number; readonly at: number }>();
-  /** Instructions executed by all harts, the present call aside. */
+  /** Instructions executed by all harts, or given away when a slice became shorter; the present call aside. */
   #executed = 0;
   /** How often each instruction of translated code was left to the interpreter. */
   readonly #slowAccesses = new Map<number, number>();
@@ -129,7 +129,7 @@ export class Translator {
 
   /** The engine: see `Engine`. */
   readonly run: Engine = (hart) => {
-    const { words, retired: start } = hart;
+    const { words, left: given } = hart;
     hart.yielding = false;
     hart.arrived = arrived.nowhere;
     for (;;) {
@@ -157,9 +157,9 @@ export class Translator {
       if (hart.arrived === arrived.nowhere) break;
       const hot = hart.arrived === arrived.hot;
       hart.arrived = arrived.nowhere;
-      if (hot) this.#translate(hart.pc, this.#executed + hart.retired - start);
+      if (hot) this.#translate(hart.pc, this.#executed + given - hart.left);
     }
-    this.#executed += hart.retired - start;
+    this.#executed += given - hart.left;
   };
 
   /**
