@@ -123,16 +123,20 @@ function debuggeeOf(
   const elf = readInput(file);
   const program = parseElf(elf, file);
   const config = machineOf(flags);
-  const target = new Debugger((output) => {
-    const machine = new Machine(config, {
-      console: output,
-      args: [file, ...args],
-      engine: flags.engine,
-      ...(flags.hostDirectory === undefined ? {} : { hostDirectory: flags.hostDirectory }),
-    });
-    machine.load(program);
-    return machine;
-  }, console);
+  const target = new Debugger(
+    (output) => {
+      const machine = new Machine(config, {
+        console: output,
+        args: [file, ...args],
+        engine: flags.engine,
+        ...(flags.hostDirectory === undefined ? {} : { hostDirectory: flags.hostDirectory }),
+      });
+      machine.load(program);
+      return machine;
+    },
+    console,
+    { limitBytes: flags.history },
+  );
   return {
     target,
     get machine() {
