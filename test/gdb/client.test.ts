@@ -279,4 +279,77 @@ describe('monitor', () => {
     expect(text).toContain('no device');
     expect(text).not.toMatch(/Protocol error|Remote failure/);
   });
+
+  test('goes to positions of the history and names them', async () => {
+    const text = await session(
+      'break hardware_loop',
+      'continue',
+      'monitor checkpoint here',
+      'delete',
+      'stepi 5',
+      'monitor restore here',
+      'maintenance flush register-cache',
+      'print $pc == &hardware_loop',
+      'monitor goto 0',
+      'maintenance flush register-cache',
+      'print $pc == &_start',
+      'monitor goto 99999',
+      'monitor restore nowhere',
+    );
+    expect(text).toMatch(/here is position \d+/);
+    expect(text).toContain('$1 = 1\n');
+    expect(text).toContain('$2 = 1\n');
+    expect(text).toMatch(/position 99999 is not recorded; history reaches from 0 to \d+/);
+    expect(text).toContain("there is no checkpoint 'nowhere'");
+  });
+
+  test('traces what has retired, from the history', async () => {
+    const text = await session(
+      'tbreak loop_last',
+      'continue',
+      'monitor trace last 3',
+      'print $pc == &loop_last',
+    );
+    const [start, , last] = [...text.matchAll(/^\d+ hart 0 (0x[\da-f]+) <(.*)> (.*)$/gm)].map(
+      (match) => match[3],
+    );
+    expect(start).toBe('cv.setupi 0, 5, 16');
+    expect(last).toBe('addi a0, a0, 1');
+    expect(text).toContain('$1 = 1\n');
+  });
+
+  test('keeps a snapshot in a file and returns to it', async () => {
+    const files = new Map<string, Uint8Array>();
+    const own = await startServer(elf, {
+      files: {
+        read: (name) => files.get(name) ?? new Uint8Array(),
+        write: (name, data) => void files.set(name, data),
+      },
+    });
+    try {
+      const text = await gdb(
+        own,
+        elf,
+        'tbreak misbehave',
+        'continue',
+        'monitor snapshot save s',
+        'continue',
+        'print $_exitcode',
+      );
+      expect(text).toContain('$1 = 42');
+      const again = await gdb(
+        own,
+        elf,
+        'monitor snapshot restore s',
+        'maintenance flush register-cache',
+        'backtrace 1',
+        'continue',
+      );
+      expect(again).toContain('misbehave ()');
+      expect(again).toContain('exited with code 052');
+      expect(await gdb(own, elf, 'monitor snapshot restore nothing')).toMatch(/snapshot: /);
+    } finally {
+      own.close();
+    }
+  });
 });
