@@ -148,7 +148,7 @@ export class Recorder {
    */
   *replay(moment: number, position = Infinity, leaves = true): Generator<void, void> {
     const halfway = (): number => {
-      const way = moment - this.moment;
+      const way = Math.min(moment - this.moment, position - this.cluster.instret);
       return leaves && way > SHORT ? this.moment + Math.ceil(way / 2) : Infinity;
     };
     for (let half = halfway(); this.moment < moment && this.cluster.instret < position;) {
