@@ -9,7 +9,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Progress } from '../src/cli/text.ts';
-import { type Measurement, measure } from './support/compare.ts';
+import { type CompareOptions, type Measurement, measure } from './support/compare.ts';
 import { measureHello } from './support/hello.ts';
 import { measureMobileBert } from './support/mobilebert.ts';
 import { type Clock, type Figures, geometricMeans, host, report, writeInto } from './support/report.ts';
@@ -47,10 +47,10 @@ const bar = new Progress();
 const progress = (text: string): void => bar.show(text);
 const directory = mkdtempSync(join(tmpdir(), 'octet-bench-'));
 const workshop = new Workshop(directory);
-const measureAll = (workloads: readonly Workload[]): Measurement[] =>
+const measureAll = (workloads: readonly Workload[], options: Partial<CompareOptions> = {}): Measurement[] =>
   workloads
     .filter(({ name }) => chosen(name))
-    .map((workload) => measure(workload, workshop, { runs, scale: effort.scale, progress }));
+    .map((workload) => measure(workload, workshop, { runs, scale: effort.scale, progress, ...options }));
 
 let figures: Figures;
 try {
@@ -58,6 +58,7 @@ try {
   progress('start-up');
   const hello = measureHello(effort.hello);
   const integer = measureAll(integerWorkloads);
+  const short = measureAll(integerWorkloads, { scale: effort.scale / 4, engines: ['octet', 'qemu'] });
   const other = measureAll(otherWorkloads);
   const mobilebert = chosen('mobilebert') ? measureMobileBert({ ...effort, progress }) : null;
   figures = {
@@ -67,6 +68,7 @@ try {
     runs,
     load: [loadBefore, loadavg()[0]],
     integer,
+    short,
     other,
     mobilebert,
     hello,
@@ -79,15 +81,24 @@ if (flags.write !== undefined) await writeInto(flags.write, report(figures));
 process.stdout.write(flags.json ? `${JSON.stringify(json(figures))}\n` : `${report(figures)}\n`);
 
 /** The figures by name; speeds and ratios by the chosen clock, with both and the rest beside them. */
-function json({ integer, other, mobilebert, hello, ...circumstances }: Figures): Record<string, unknown> {
+function json({
+  integer,
+  short,
+  other,
+  mobilebert,
+  hello,
+  ...circumstances
+}: Figures): Record<string, unknown> {
   const all = [...integer, ...other];
   return {
     ...circumstances,
     clock,
     quick: flags.quick,
     workloads: Object.fromEntries(all.map((row) => [row.name, { ...row[clock], ...row }])),
+    short: Object.fromEntries(short.map((row) => [row.name, { ...row[clock], ...row }])),
     geomean: geometricMeans(integer, clock),
     geomeans: { wall: geometricMeans(integer, 'wall'), cpu: geometricMeans(integer, 'cpu') },
+    short: Object.fromEntries(short.map((row) => [row.name, { ...row[clock], ...row }])),
     mobilebert,
     hello,
   };

@@ -30,6 +30,8 @@ export interface CompareOptions {
   readonly runs: number;
   /** Part of the full repetition count. */
   readonly scale: number;
+  /** Engines to measure; all where absent. */
+  readonly engines?: readonly EngineName[];
   readonly progress: (text: string) => void;
 }
 
@@ -40,7 +42,7 @@ interface Rated {
 }
 
 /** Repetitions of the run in which another emulator counts along. */
-const COUNTING_SHARE = 1 / 100;
+const COUNTING_SHARE = 1 / 400;
 
 const share = (workload: Workload, part: number): number => Math.max(1, Math.round(workload.repeat * part));
 
@@ -48,7 +50,10 @@ const share = (workload: Workload, part: number): number => Math.max(1, Math.rou
 export function measure(workload: Workload, workshop: Workshop, options: CompareOptions): Measurement {
   const { harts, name, what } = workload;
   const names = engineNames.filter(
-    (engine) => engines[engine].available() && (!workload.octetOnly || engines[engine].ours),
+    (engine) =>
+      (options.engines ?? engineNames).includes(engine) &&
+      engines[engine].available() &&
+      (!workload.octetOnly || engines[engine].ours),
   );
   const amount = (engine: EngineName): number => share(workload, engines[engine].share * options.scale);
   const programs = new Map<number, Programs>();

@@ -48,7 +48,7 @@ export const engines: Readonly<Record<EngineName, EngineUse>> = {
   interpreter: {
     label: 'octet interpreter',
     ours: true,
-    share: 1 / 4,
+    share: 1 / 16,
     available: () => true,
     command: ({ bare }, harts) => [...octet('interpret', harts), bare],
   },
@@ -69,7 +69,7 @@ export const engines: Readonly<Record<EngineName, EngineUse>> = {
   spike: {
     label: 'spike',
     ours: false,
-    share: 1,
+    share: 1 / 4,
     available: once(() => installed('spike', '--help')),
     command: ({ bare }, harts) => ['spike', '--isa=rv32imac', `-p${harts}`, '-m0x80000000:0x1000000', bare],
   },

@@ -31,6 +31,8 @@ export interface Figures {
   /** Load of the machine in the minute before: other work makes wall times longer. */
   readonly load: readonly [before: number, after: number];
   readonly integer: readonly Measurement[];
+  /** The same with a quarter of the work: start and translation weigh four times as much. */
+  readonly short: readonly Measurement[];
   readonly other: readonly Measurement[];
   readonly mobilebert: MobileBert | null;
   readonly hello: Hello;
@@ -183,6 +185,10 @@ export function report(figures: Figures): string {
     'Whole processes by processor time of all threads, MIPS:',
     '',
     speedTable(integer, 'cpu'),
+    '',
+    'The same by the wall clock with a quarter of the work, where start and translation weigh four times as much:',
+    '',
+    speedTable(figures.short, 'wall'),
     '',
     'Instructions of a run, and MIPS of octet without the start of Node:',
     '',
