@@ -98,7 +98,6 @@ function json({
     short: Object.fromEntries(short.map((row) => [row.name, { ...row[clock], ...row }])),
     geomean: geometricMeans(integer, clock),
     geomeans: { wall: geometricMeans(integer, 'wall'), cpu: geometricMeans(integer, 'cpu') },
-    short: Object.fromEntries(short.map((row) => [row.name, { ...row[clock], ...row }])),
     mobilebert,
     hello,
   };
