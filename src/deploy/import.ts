@@ -1,7 +1,11 @@
-/** From the bytes of an ONNX file to the network the flow works on: parsed, in integers, every type and shape known. */
+/**
+ * From the bytes of an ONNX file to the network the flow works on: parsed, constants folded, in integers, every type and
+ * shape known.
+ */
 import type { ElementType, Graph } from './graph/graph.ts';
 import { integerise } from './graph/integers.ts';
 import { parseOnnx } from './onnx/parse.ts';
+import { foldConstants } from './passes/fold.ts';
 
 /**
  * Reads a network: an integer one in the PULP dialect or standard ONNX, or one of real numbers.
@@ -13,4 +17,4 @@ export const importNetwork = (
   bytes: Uint8Array,
   file: string,
   types?: ReadonlyMap<string, ElementType>,
-): Graph => integerise(parseOnnx(bytes, file), types);
+): Graph => integerise(foldConstants(parseOnnx(bytes, file)), types);

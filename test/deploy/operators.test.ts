@@ -30,9 +30,15 @@ describe('the reference computes the type and shape that were inferred:', () => 
     });
     expect(results).toHaveLength(node.outputs.length);
     results.forEach(({ type, shape, data }, i) => {
-      expect(graph.tensors.get(node.outputs[i])).toEqual({ name: node.outputs[i], type, shape });
+      const inferred = graph.tensors.get(node.outputs[i]);
+      // The references compute int64 in doubles.
+      expect({ ...inferred, type: inferred?.type === 'int64' ? 'float64' : inferred?.type }).toEqual({
+        name: node.outputs[i],
+        type,
+        shape,
+      });
       expect(data).toHaveLength(elements(shape));
-      expect(new Set(data).size, 'an example whose results differ').toBeGreaterThan(1);
+      if (node.op !== 'ConstantOfShape') expect(new Set(data).size, 'results that differ').toBeGreaterThan(1);
     });
   });
 });

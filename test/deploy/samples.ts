@@ -67,6 +67,11 @@ export const SAMPLES: readonly Sample[] = [
     op: 'ConvInteger',
     inputs: [x([1, 2, 4, 4], 'uint8'), c([2, 2, 3, 3], [1, -2]), zero(3, 'uint8'), c([2], [1, 2])],
   },
+  {
+    op: 'ConstantOfShape',
+    inputs: [list(2, 3)],
+    attributes: { value: { name: '', type: 'int8', shape: [1], data: Int8Array.of(7) } },
+  },
   { op: 'Dequant', inputs: [x([4])], attributes: { scale: 0.5, zero_point: 3 } },
   {
     op: 'DequantizeLinear',
@@ -201,6 +206,7 @@ export const SAMPLES: readonly Sample[] = [
   },
   { op: 'RequantizediHardswish', inputs: [x([8])], attributes: { ...REQUANT, ...HARDSWISH, mul: 5, add: 3 } },
   { op: 'Reshape', inputs: [x([2, 6]), list(0, -1, 3)] },
+  { op: 'Shape', inputs: [x([5, 4, 3])], attributes: { start: 1 } },
   { op: 'Slice', inputs: [x([5, 4]), list(-1), list(-100), list(0), list(-2)] },
   { op: 'Slice', inputs: [x([5, 4])], attributes: { starts: [1], ends: [3], axes: [1] } },
   { op: 'Softmax', inputs: [x([2, 4], 'float32')], attributes: { axis: -1 } },

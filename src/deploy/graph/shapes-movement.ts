@@ -207,10 +207,26 @@ const split: Rule = (node, inputs) => {
   return sizes.map((size) => ({ type, shape: shape.map((d, i) => (i === axis ? size : d)) }));
 };
 
+/** The dimensions a Shape node gives: all, or those from `start` to `end` (Shape-15). */
+export function shapeValues(node: Node, shape: Shape): Shape {
+  return shape.slice(
+    numberAttribute(node, 'start', 0),
+    'end' in node.attributes ? numberAttribute(node, 'end') : undefined,
+  );
+}
+
+const constantOfShape: Rule = (node, [shape]) => {
+  const dims = constantIntegers(node, shape, 'shape');
+  if (dims.some((d) => !Number.isInteger(d) || d < 0)) throw fail(node, `${text(dims)} is no shape`);
+  const { value } = node.attributes;
+  return { type: typeof value === 'object' && 'shape' in value ? value.type : 'float32', shape: dims };
+};
+
 const same: Rule = (_, [{ type, shape }]) => ({ type, shape });
 
 export const MOVEMENT_SHAPES: OperatorTable = {
   Concat: { set: 'ONNX', inputs: [1, Infinity], rule: concat },
+  ConstantOfShape: { set: 'ONNX', inputs: [1, 1], since: 9, rule: constantOfShape },
   Expand: {
     set: 'ONNX',
     inputs: [2, 2],
@@ -235,6 +251,11 @@ export const MOVEMENT_SHAPES: OperatorTable = {
       type: x.type,
       shape: reshaped(node, x.shape, constantIntegers(node, shape, 'shape')),
     }),
+  },
+  Shape: {
+    set: 'ONNX',
+    inputs: [1, 1],
+    rule: (node, [x]) => ({ type: 'int64', shape: [shapeValues(node, x.shape).length] }),
   },
   Slice: { set: 'ONNX', inputs: [1, 5], rule: slice },
   Split: { set: 'ONNX', inputs: [1, 2], outputs: [1, Infinity], rule: split },

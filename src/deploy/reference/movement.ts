@@ -8,6 +8,7 @@ import {
   flattened,
   padding,
   reshaped,
+  shapeValues,
   sliceRanges,
   splitSizes,
   squeezed,
@@ -19,6 +20,7 @@ import {
   broadcastTo,
   gatherStrided,
   strides,
+  valueOf,
   type Operator,
   type Value,
 } from './value.ts';
@@ -124,6 +126,23 @@ const pad: Operator = (node, inputs) => {
   return { type: x.type, shape, data };
 };
 
+const constantOfShape: Operator = (node, [shape]) => {
+  const { value } = node.attributes;
+  const stated =
+    typeof value === 'object' && 'shape' in value && value.data
+      ? valueOf({ ...value, data: value.data })
+      : undefined;
+  const type = stated?.type ?? 'float32';
+  const data = allocate(type, elements([...shape.data]));
+  data.fill(stated?.data[0] ?? 0);
+  return { type, shape: [...shape.data], data };
+};
+
+const shapeOf: Operator = (node, [x]) => {
+  const values = shapeValues(node, x.shape);
+  return { type: 'float64', shape: [values.length], data: Float64Array.from(values) };
+};
+
 /** Split, the one operator with several outputs. */
 export function split(node: Node, inputs: readonly Value[]): Value[] {
   const [x] = inputs;
@@ -141,12 +160,14 @@ export function split(node: Node, inputs: readonly Value[]): Value[] {
 /** Operators that move elements and compute nothing. */
 export const MOVEMENT: Readonly<Record<string, Operator>> = {
   Concat: concat,
+  ConstantOfShape: constantOfShape,
   Expand: (node, [x, shape]) => broadcastTo(x, broadcast(node, x.shape, [...shape.data])),
   Flatten: shaped((node, x) => flattened(node, x.shape)),
   Gather: gather,
   Identity: (_, [x]) => x,
   Pad: pad,
   Reshape: shaped((node, x, [, shape]) => reshaped(node, x.shape, constantIntegers(node, shape, 'shape'))),
+  Shape: shapeOf,
   Slice: slice,
   Squeeze: shaped((node, x, [, axes]) => squeezed(node, x.shape, listOf(node, 'axes', axes))),
   Transpose: transpose,
