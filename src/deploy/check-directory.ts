@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { fromNumbers, isFloat, numeric } from './graph/elements.ts';
 import { elements, type ElementType, type Graph, type Tensor, type TensorData } from './graph/graph.ts';
-import { integerise, integerTypeOf } from './graph/integers.ts';
+import { integerTypeOf } from './graph/integers.ts';
+import { prepare } from './import.ts';
 import { parseNpz, type NpyArray } from './npz.ts';
 import { parseOnnx } from './onnx/parse.ts';
-import { foldConstants } from './passes/fold.ts';
 import { evaluate } from './reference/integer.ts';
 
 /** One golden array beside the tensor it was compared with. */
@@ -144,7 +144,7 @@ export function checkDirectory(dir: string): DirectoryCheck {
   const types = new Map(
     [...assigned].map(([name, [, array]]) => [name, inputType(parsed.tensors.get(name) as Tensor, array)]),
   );
-  const graph = integerise(foldConstants(parsed), types);
+  const graph = prepare(parsed, types);
   const inputs = new Map(
     [...assigned].map(([name, [array, values]]) => [
       name,

@@ -6,6 +6,14 @@ import type { ElementType, Graph } from './graph/graph.ts';
 import { integerise } from './graph/integers.ts';
 import { parseOnnx } from './onnx/parse.ts';
 import { foldConstants } from './passes/fold.ts';
+import { quantisedOperators } from './passes/quantised.ts';
+
+/**
+ * A parsed network as the flow works on it: constants folded, QDQ groups as quantised operators, integers as integers.
+ * @throws DeployError naming the node
+ */
+export const prepare = (graph: Graph, types?: ReadonlyMap<string, ElementType>): Graph =>
+  integerise(quantisedOperators(foldConstants(graph)), types);
 
 /**
  * Reads a network: an integer one in the PULP dialect or standard ONNX, or one of real numbers.
@@ -17,4 +25,4 @@ export const importNetwork = (
   bytes: Uint8Array,
   file: string,
   types?: ReadonlyMap<string, ElementType>,
-): Graph => integerise(foldConstants(parseOnnx(bytes, file)), types);
+): Graph => prepare(parseOnnx(bytes, file), types);

@@ -12,9 +12,8 @@ import {
   type Node,
   type Tensor,
 } from '../../src/deploy/graph/graph.ts';
-import { integerise } from '../../src/deploy/graph/integers.ts';
 import { inferShapes, OPERATORS } from '../../src/deploy/graph/shapes.ts';
-import { importNetwork } from '../../src/deploy/import.ts';
+import { importNetwork, prepare } from '../../src/deploy/import.ts';
 import { emitOnnx } from '../../src/deploy/onnx/emit.ts';
 import { evaluate } from '../../src/deploy/reference/integer.ts';
 import { InputError } from '../../src/errors.ts';
@@ -198,7 +197,7 @@ test('networks with other operators, attributes, inputs, types and shapes than w
       fc.constantFrom(...SAMPLES),
       fc.array(change, { minLength: 1, maxLength: 4 }),
       (sample, changes) => {
-        survives(() => integerise(changes.reduce((graph, by) => by(graph), sampleGraph(sample))));
+        survives(() => prepare(changes.reduce((graph, by) => by(graph), sampleGraph(sample))));
       },
     ),
     { numRuns: 8000 },
