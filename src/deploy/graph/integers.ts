@@ -110,7 +110,7 @@ export function integerise(graph: Graph, types: ReadonlyMap<string, ElementType>
 /** The node with integer constants in place of its float ones; those are added to `tensors`. */
 function withIntegers(node: Node, tensors: Map<string, Tensor>): Node {
   const rounding = node.op === 'RequantShift' ? requantRounding(node) : 0;
-  const attributes = { ...plainAttributes(node), ...(node.op === 'RequantShift' ? { rounding: 0 } : {}) };
+  const { rounding: _, ...attributes } = plainAttributes(node);
   const inputs = node.inputs.map((name, i) => {
     const tensor = tensors.get(name);
     const addend = rounding !== 0 && i === 2;

@@ -115,8 +115,7 @@ const layerNormalization: Rule = (node, [x, scale, bias]) => {
 
 const softmax: Rule = (node, [x]) => {
   const rank = x.shape.length;
-  // Before operator set 13 the default is 1 and all axes behind it count together; stated, the last axis means one thing.
-  const axis = axisOf(node, numberAttribute(node, 'axis', rank - 1), rank);
+  const axis = axisOf(node, numberAttribute(node, 'axis', -1), rank);
   if (axis !== rank - 1) throw fail(node, `is over axis ${axis} of ${text(x.shape)}, supported is the last`);
   return floating(node, [x]);
 };

@@ -44,14 +44,19 @@ export function parseOnnxModel(bytes: Uint8Array, file: string): OnnxModel {
   }
   const metadata = Object.fromEntries(model.metadata_props.map(({ key, value }) => [key ?? '', value ?? '']));
   return {
-    graph: parseGraph(model.graph, metadata, file),
+    graph: parseGraph(model.graph, metadata, version ?? OPSETS.most, file),
     irVersion: model.ir_version ?? 0,
     opsets,
     producer: [model.producer_name, model.producer_version].filter(Boolean).join(' '),
   };
 }
 
-function parseGraph(proto: GraphProto, metadata: Readonly<Record<string, string>>, file: string): Graph {
+function parseGraph(
+  proto: GraphProto,
+  metadata: Readonly<Record<string, string>>,
+  version: number,
+  file: string,
+): Graph {
   if (proto.sparse_initializer.length > 0)
     throw new InputError(`${file}: sparse initializers are not supported`);
   const tensors = new Map<string, Tensor>();
@@ -69,7 +74,7 @@ function parseGraph(proto: GraphProto, metadata: Readonly<Record<string, string>
   for (const node of withNames(proto.node, file)) {
     const constant = node.op === 'Constant' ? constantOf(node, file) : undefined;
     if (constant) addConstant(constant);
-    else nodes.push(node);
+    else nodes.push(withDefaults(node, version));
   }
 
   // Files of IR version 3 list every initializer as an input too; those are not fed from outside.
@@ -96,6 +101,12 @@ function parseGraph(proto: GraphProto, metadata: Readonly<Record<string, string>
   const orphan = graph.outputs.find((name) => !produced.has(name));
   if (orphan !== undefined) throw new InputError(`${file}: no node produces the graph output ${orphan}`);
   return check(graph, GRAPH_INVARIANTS);
+}
+
+/** The node with defaults written out that later operator sets changed. */
+function withDefaults(node: Node, version: number): Node {
+  if (node.op !== 'Softmax' || node.domain !== '' || version >= 13 || 'axis' in node.attributes) return node;
+  return { ...node, attributes: { ...node.attributes, axis: 1 } };
 }
 
 function named(name: string | undefined, what: string, file: string): string {

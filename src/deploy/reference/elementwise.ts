@@ -1,5 +1,5 @@
 /** Sums, products and activations element by element, and what reduces axes (onnx.ai, operator reference). */
-import { numberAttribute } from '../graph/attributes.ts';
+import { numberAttribute, textAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elements.ts';
 import { elements, type ElementType, type Node } from '../graph/graph.ts';
 import { accumulated } from '../graph/rule.ts';
@@ -109,7 +109,13 @@ function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / ((a + fraction) * Math.sqrt(Math.PI)));
 }
 
-const gelu: Operator = (_, [x]) => mapped(x, x.type, (v) => (v / 2) * (1 + erf(v / Math.SQRT2)));
+const gelu: Operator = (node, [x]) => {
+  const cdf =
+    textAttribute(node, 'approximate', 'none') === 'tanh'
+      ? (v: number): number => 1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))
+      : (v: number): number => 1 + erf(v / Math.SQRT2);
+  return mapped(x, x.type, (v) => (v / 2) * cdf(v));
+};
 
 const softmax: Operator = (_, [x]) =>
   mapRows(x, x.type, (row, out) => {

@@ -95,7 +95,7 @@ describe('a network with integers stored as floats', () => {
     const once = integerise(linear());
     expect(run(once)).toEqual([1, 0]);
     expect(run(integerise(once))).toEqual([1, 0]);
-    expect(once.nodes[1].attributes).toEqual({ div: 4, signed: 1, rounding: 0 });
+    expect(once.nodes[1].attributes).toEqual({ div: 4, signed: 1 });
     expect(run(integerise(linear({ div: 4 })))).toEqual([0, -1]);
     expect(run(integerise(linear({ div: 4, rounding: 1 })))).toEqual([1, 0]);
     expect(run(integerise(linear({ rounding: 0 })))).toEqual([0, -1]);

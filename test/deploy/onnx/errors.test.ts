@@ -226,3 +226,10 @@ test('constants listed among the inputs are not fed from outside', () => {
   const bytes = model({ ...tensor({ raw_data: new Uint8Array(2) }), input: [value('x'), value('w')] });
   expect(parseOnnx(bytes, 'net.onnx').inputs).toEqual(['x']);
 });
+
+test('a Softmax of an operator set before 13 is over axis 1 unless it says otherwise', () => {
+  const softmax = { ...relu('s', 'x', 'y'), op_type: 'Softmax' };
+  const [old] = parseOnnx(model({ node: [softmax] }, 12), 'net.onnx').nodes;
+  const [present] = parseOnnx(model({ node: [softmax] }, 13), 'net.onnx').nodes;
+  expect([old.attributes, present.attributes]).toEqual([{ axis: 1 }, {}]);
+});
