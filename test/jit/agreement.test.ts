@@ -6,7 +6,7 @@ import { CaptureConsole } from '../../src/host/console.ts';
 import { buildApps } from '../support/apps.ts';
 import { fullRun } from '../support/effort.ts';
 import { CODE } from '../support/guest.ts';
-import { randomProgram } from '../support/program.ts';
+import { randomProgram, type RandomProgram, tangledProgram } from '../support/program.ts';
 import { Workbench } from '../support/toolchain.ts';
 
 /** Everything a guest or a user can see of a machine. */
@@ -29,11 +29,12 @@ function randomMachine(
   seed: number,
   engine: EngineChoice,
   overrides: MachineOverrides,
+  program: (seed: number) => RandomProgram = randomProgram,
 ): { machine: Machine; end: number } {
   const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), {
     engine,
   });
-  const { code, end } = randomProgram(seed);
+  const { code, end } = program(seed);
   machine.bus.poke(CODE, code);
   for (const hart of machine.cluster.harts) {
     hart.pc = CODE | 0;
@@ -43,9 +44,14 @@ function randomMachine(
 }
 
 /** Runs one program on both engines, stopping at each of the budgets, and compares everything each time. */
-function agree(seed: number, budgets: readonly number[], overrides: MachineOverrides = {}): Machine {
+function agree(
+  seed: number,
+  budgets: readonly number[],
+  overrides: MachineOverrides = {},
+  program = randomProgram,
+): Machine {
   const [a, b] = (['interpret', 'translate'] as const).map(
-    (engine) => randomMachine(seed, engine, overrides).machine,
+    (engine) => randomMachine(seed, engine, overrides, program).machine,
   );
   for (const [i, budget] of budgets.entries()) {
     a.run(budget);
@@ -65,6 +71,18 @@ describe('random programs end in the same state on both engines', () => {
   });
   test.each([1, 7, 1000])('on three harts that take turns every %i cycles', (quantum) => {
     agree(200 + quantum, [30_000, 333, 30_000], { harts: 3, quantum });
+  });
+});
+
+describe('programs of loops with several entries end in the same state on both engines', () => {
+  test.each(Array.from({ length: fullRun ? 400 : 30 }, (_, i) => i + 1))('program %i', (seed) => {
+    agree(seed, [3000, 1, 17, 5000, 40_000, 200_000], {}, tangledProgram);
+  });
+  test.each([1, 2, 3, 7, 19, 50])('when stopped every %i instructions', (stride) => {
+    agree(100 + stride, [20_000, ...Array.from({ length: 400 }, () => stride), 10_000], {}, tangledProgram);
+  });
+  test.each([1, 7, 1000])('on three harts that take turns every %i cycles', (quantum) => {
+    agree(200 + quantum, [30_000, 333, 30_000], { harts: 3, quantum }, tangledProgram);
   });
 });
 

@@ -52,11 +52,28 @@ function plainInsns(names: readonly string[]): Insn[] {
     );
 }
 
-/** A program of nested loops and calls of depth up to three that ends in a jump to itself. */
-export function randomProgram(
-  seed: number,
-  names: readonly string[] = ['i', 'm', 'a'],
-): { code: Uint8Array; end: number } {
+/** What random programs are written with. */
+interface Writer {
+  readonly items: Item[];
+  random(bound: number): number;
+  pick<T>(list: readonly T[]): T;
+  label(): string;
+  /** Writes one to six random instructions that do not jump. */
+  straight(): void;
+  /** The program, which ends in a jump to itself. */
+  finished(): RandomProgram;
+}
+
+export interface RandomProgram {
+  readonly code: Uint8Array;
+  /** Address of the jump to itself. */
+  readonly end: number;
+}
+
+const EXTENSIONS: readonly string[] = ['i', 'm', 'a'];
+const JUMPS = ['bne', 'blt', 'bgeu', 'beq'] as const;
+
+function writer(seed: number, names: readonly string[]): Writer {
   const next = xorshift(seed);
   const random = (bound: number): number => next() % bound;
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
@@ -98,10 +115,22 @@ export function randomProgram(
   const straight = (): void => {
     for (let i = random(6); i >= 0; i--) (random(4) === 0 ? memory : arithmetic)();
   };
+  const finished = (): RandomProgram => {
+    const end = label();
+    items.push({ label: end }, { jump: 'jal', to: end, operands: { rd: 0 } });
+    const code = link(items, CODE);
+    return { code, end: CODE + code.length - 4 };
+  };
+  return { items, random, pick, label, straight, finished };
+}
+
+/** A program of nested loops and calls of depth up to three. */
+export function randomProgram(seed: number, names = EXTENSIONS): RandomProgram {
+  const { items, random, pick, label, straight, finished } = writer(seed, names);
   const skip = (): void => {
     const to = label();
     items.push({
-      jump: pick(['bne', 'blt', 'bgeu', 'beq']),
+      jump: pick(JUMPS),
       to,
       operands: { rs1: pick(DATA_REGISTERS), rs2: pick(DATA_REGISTERS) },
     });
@@ -144,8 +173,36 @@ export function randomProgram(
   body(0, 0);
   items.push(['addi', { rd: outer, rs1: outer, imm: -1 }]);
   items.push({ jump: 'bne', to: top, operands: { rs1: outer, rs2: 0 } });
+  return finished();
+}
+
+/**
+ * A program whose blocks branch, jump and jump by register to any others, so that its loops have several entries and
+ * overlap; it ends when a count of blocks is used up.
+ */
+export function tangledProgram(seed: number, names = EXTENSIONS): RandomProgram {
+  const { items, random, pick, label, straight, finished } = writer(seed, names);
+  const [count, target] = COUNTERS;
+  const blocks = Array.from({ length: 3 + random(14) }, label);
   const end = label();
-  items.push({ label: end }, { jump: 'jal', to: end, operands: { rd: 0 } });
-  const code = link(items, CODE);
-  return { code, end: CODE + code.length - 4 };
+  items.push(...li(POINTER, DATA), ...li(count, 20_000));
+  for (const block of blocks) {
+    items.push({ label: block });
+    straight();
+    items.push(['addi', { rd: count, rs1: count, imm: -1 }]);
+    items.push({ jump: 'beq', to: end, operands: { rs1: count, rs2: 0 } });
+    const operands = { rs1: pick(DATA_REGISTERS), rs2: pick(DATA_REGISTERS) };
+    if (random(4) > 0) items.push({ jump: pick(JUMPS), to: pick(blocks), operands });
+    if (random(3) > 0) continue;
+    // The link register of a call over one instruction is a place to come back to, by a computed jump.
+    if (random(3) === 0) {
+      const over = label();
+      items.push({ jump: 'jal', to: over, operands: { rd: target } });
+      straight();
+      items.push({ jump: 'jal', to: pick(blocks), operands: { rd: 0 } }, { label: over });
+      items.push(['jalr', { rd: 0, rs1: target, imm: 0 }]);
+    } else items.push({ jump: 'jal', to: pick(blocks), operands: { rd: 0 } });
+  }
+  items.push({ jump: 'jal', to: blocks[0], operands: { rd: 0 } }, { label: end });
+  return finished();
 }
