@@ -57,14 +57,14 @@ test('a session that freezes harts is the same in both engines, stop for stop', 
         expect(session('translate')).toEqual(session('interpret'));
       },
     ),
-    randomRun(fullRun ? 500 : 40),
+    randomRun(fullRun ? 500 : 25),
   );
 });
 
 describe.each(engines)('in the engine "%s"', (engine) => {
   test('random programs of harts that share their data end as without a debugger', () => {
     let stops = 0;
-    const total = 120_000; // more than all deeds together can take
+    const total = 45_000; // more than all deeds together can take
     fc.assert(
       fc.property(
         fc.nat(1000),
@@ -82,13 +82,13 @@ describe.each(engines)('in the engine "%s"', (engine) => {
           undisturbed.run(total);
           const debug = new Debugger(make);
           const places = Array.from({ length: code.length / 4 }, (_, i) => CODE + 4 * i);
-          stops += disturb(debug, list, places, DATA, 2000);
+          stops += disturb(debug, list, places, DATA, 800);
           expect(debug.position).toBeLessThan(total);
           debug.machine.run(total - debug.position);
           expect(outcome(debug.machine)).toEqual(outcome(undisturbed));
         },
       ),
-      randomRun(fullRun ? 500 : 40),
+      randomRun(fullRun ? 500 : 25),
     );
     expect(stops).toBeGreaterThan(20);
   });
