@@ -51,6 +51,19 @@ const DIV = { Delta: 16, eps: 1, eta: 100 } as const;
 const HARDSWISH = { one_over_six: 3, six: 12, three: 6 } as const;
 
 export const SAMPLES: readonly Sample[] = [
+  ...['Erf', 'Exp', 'Log', 'Reciprocal', 'Sigmoid', 'Sqrt', 'Tanh'].map((op) => ({
+    op,
+    inputs: [x([4], 'float32')],
+  })),
+  { op: 'Abs', inputs: [x([4])] },
+  {
+    op: 'BatchNormalization',
+    inputs: [x([1, 2, 3], 'float32'), ...[3, 1, 2, 4].map((value) => c([2], [value], 'float32'))],
+  },
+  { op: 'Max', inputs: [x([6]), zero(0)] },
+  { op: 'Min', inputs: [x([6]), x([6], 'uint8')] },
+  { op: 'Neg', inputs: [x([4])] },
+  { op: 'Pow', inputs: [x([4], 'float32'), c([], [2], 'float32')] },
   { op: 'Add', inputs: [x([2, 3]), x([3])] },
   { op: 'AveragePool', inputs: [x([1, 2, 4, 4])], attributes: { kernel_shape: [2, 2], strides: [2, 2] } },
   { op: 'Cast', inputs: [x([3])], attributes: { to: 6 } },

@@ -16,6 +16,7 @@ import {
   requireSingle,
   text,
   type Described,
+  type OperatorRow,
   type OperatorTable,
   type Rule,
   type Shape,
@@ -93,6 +94,15 @@ const globalPool: Rule = (node, [x]) => {
   return { type: x.type, shape: x.shape.map((d, i) => (i < 2 ? d : 1)) };
 };
 
+/** Results beyond the type of x are possible: -(-128) is 128. */
+const signed: Rule = (_, [x]) => ({ type: accumulated(x.type, x.type), shape: x.shape });
+
+/** The larger or smaller of two: a type that holds both. */
+const widest: Rule = (node, [a, b]) => ({
+  type: a.type === b.type ? a.type : accumulated(a.type, b.type),
+  shape: broadcast(node, a.shape, b.shape),
+});
+
 const clip: Rule = (node, [x, low, high]) => {
   requireSingle(node, [low, high]);
   return { type: x.type, shape: x.shape };
@@ -158,7 +168,40 @@ const shapeBy =
   (node: Node, x: Tensor): Shape =>
     (rule(node, [x]) as Described).shape;
 
+/** Functions of one real number, by name. */
+const REAL = ['Erf', 'Exp', 'Log', 'Reciprocal', 'Sigmoid', 'Sqrt', 'Tanh'] as const;
+
+/** y = (x - mean) / √(variance + epsilon) · scale + bias for each channel. */
+const batchNormalization: Rule = (node, [x, ...parameters]) => {
+  requireRank(node, x, 2);
+  if (numberAttribute(node, 'training_mode', 0) !== 0) throw fail(node, 'is in training mode');
+  for (const { name, shape } of parameters) {
+    if (text(shape) !== `[${x.shape[1]}]`) {
+      throw fail(node, `${name} of shape ${text(shape)} is not one value for each of ${x.shape[1]} channels`);
+    }
+  }
+  return floating(node, [x]);
+};
+
+/** Real numbers only, two of them. */
+const realPair: Rule = (node, [a, b]) => ({
+  type: (floating(node, [a]) as Described).type,
+  shape: broadcast(node, a.shape, b.shape),
+});
+
 export const ELEMENTWISE_SHAPES: OperatorTable = {
+  ...Object.fromEntries(
+    REAL.map((name): [string, OperatorRow] => [
+      name,
+      { set: 'ONNX', inputs: [1, 1], ...(name === 'Erf' ? { since: 9 } : {}), rule: floating },
+    ]),
+  ),
+  Abs: { set: 'ONNX', inputs: [1, 1], rule: signed },
+  BatchNormalization: { set: 'ONNX', inputs: [5, 5], rule: batchNormalization },
+  Max: { set: 'ONNX', inputs: [2, 2], rule: widest },
+  Min: { set: 'ONNX', inputs: [2, 2], rule: widest },
+  Neg: { set: 'ONNX', inputs: [1, 1], rule: signed },
+  Pow: { set: 'ONNX', inputs: [2, 2], rule: realPair },
   Add: { set: 'ONNX', inputs: [2, 2], rule: pairwise },
   AveragePool: { set: 'ONNX', inputs: [1, 1], rule: pool },
   Cast: { set: 'ONNX', inputs: [1, 1], rule: cast },

@@ -125,7 +125,44 @@ const softmax: Operator = (_, [x]) =>
     powers.forEach((p, i) => (out[i] = p / sum));
   });
 
+const real =
+  (of: (x: number) => number): Operator =>
+  (_, [x]) =>
+    mapped(x, x.type, of);
+
+const signed =
+  (of: (x: number) => number): Operator =>
+  (_, [x]) =>
+    mapped(x, accumulated(x.type, x.type), of);
+
+const either =
+  (of: (a: number, b: number) => number): Operator =>
+  (_, [a, b]) =>
+    pairwise(a, b, a.type === b.type ? a.type : accumulated(a.type, b.type), of);
+
+const batchNormalization: Operator = (node, [x, scale, bias, mean, variance]) => {
+  const epsilon = numberAttribute(node, 'epsilon', 1e-5);
+  const area = elements(x.shape.slice(2));
+  return mapped(x, x.type, (v, i) => {
+    const c = Math.floor(i / area) % x.shape[1];
+    return ((v - mean.data[c]) / Math.sqrt(variance.data[c] + epsilon)) * scale.data[c] + bias.data[c];
+  });
+};
+
 export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
+  Abs: signed(Math.abs),
+  BatchNormalization: batchNormalization,
+  Erf: real(erf),
+  Exp: real(Math.exp),
+  Log: real(Math.log),
+  Max: either(Math.max),
+  Min: either(Math.min),
+  Neg: signed((x) => -x),
+  Pow: (_, [a, b]) => pairwise(a, b, a.type, (x, y) => x ** y),
+  Reciprocal: real((x) => 1 / x),
+  Sigmoid: real((x) => 1 / (1 + Math.exp(-x))),
+  Sqrt: real(Math.sqrt),
+  Tanh: real(Math.tanh),
   Add: (_, [a, b]) => addAs(a, b, accumulated(a.type, b.type)),
   Cast: cast,
   Clip: clip,
