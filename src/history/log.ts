@@ -25,7 +25,8 @@ export class Log<T> {
 
   /** Forgets the entries before this number. */
   forget(number: number): void {
+    if (number <= this.#first) return;
     this.#entries.splice(0, number - this.#first);
-    this.#first = Math.max(this.#first, number);
+    this.#first = number;
   }
 }

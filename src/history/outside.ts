@@ -90,10 +90,10 @@ export class Outside implements HostConsole, CallRecorder {
     this.#calls.cut(this.#made);
   }
 
-  /** Nobody goes back behind this any more. */
+  /** Nobody goes back behind this any more; the last call before it still says which files are open. */
   forget({ calls }: Passed): void {
-    for (let n = calls - 1; this.#calls.get(n); n--) this.#bytes -= sizeOf(this.#calls.get(n));
-    this.#calls.forget(calls);
+    for (let n = calls - 2; this.#calls.get(n); n--) this.#bytes -= sizeOf(this.#calls.get(n));
+    this.#calls.forget(calls - 1);
   }
 }
 

@@ -29,7 +29,7 @@ export interface RecorderOptions {
 }
 
 /** Default of `interval`: some 20 ms of execution, so that the way back to the last snapshot is short. */
-const INTERVAL = 2_000_000;
+const INTERVAL = 1_000_000;
 /** Moments that are executed again at a stretch; then others are heard. */
 const STRETCH = 500_000;
 /** Moments to go below which execution again leaves no more snapshots on its way. */
@@ -114,10 +114,7 @@ export class Recorder {
     const due = this.marks[this.marks.length - 1].moment + this.#interval;
     const stop = this.player.advance(instructions, Math.min(due, this.inputs.moment) - this.moment);
     this.#reach();
-    if (this.moment >= due) {
-      this.mark();
-      this.#timeline.thin();
-    }
+    if (this.moment >= due) this.mark();
     this.inputs.giveChanges();
     return stop;
   }
@@ -125,12 +122,10 @@ export class Recorder {
   /** Leaves a snapshot of the present state. */
   mark(): void {
     this.#timeline.mark(this.#outside.passed, this.inputs.given);
-    while (this.bytes > this.limitBytes && this.marks.length > 2) {
-      this.#timeline.dropOldest();
-      const [{ passed, inputs }] = this.marks;
-      this.#outside.forget(passed);
-      this.inputs.forget(inputs);
-    }
+    this.#timeline.thin(this.limitBytes - this.#outside.bytes);
+    const [{ passed, inputs }] = this.marks;
+    this.#outside.forget(passed);
+    this.inputs.forget(inputs);
   }
 
   /** Puts the machine back to a mark; those behind it are forgotten. */

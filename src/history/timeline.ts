@@ -24,8 +24,8 @@ export interface Mark {
 /** What a mark takes besides pages, about: 8 harts, and the accelerator's buffers where they have changed. */
 const MARK_BYTES = 40_000;
 const PAGE_BYTES = 4200; // with its place in the map
-/** Marks may be as far apart as this part of the way from there to the present. */
-const SPACING = 1 / 8;
+/** Marks may be as far apart as these parts of the way from there to the present; the later ones where memory is short. */
+const SPACINGS = [1 / 8, 1 / 4, 1 / 2, 1];
 
 export class Timeline {
   readonly #machine: Machine;
@@ -81,26 +81,31 @@ export class Timeline {
     return mark;
   }
 
-  /** Drops marks that lie closer together than their distance to the present asks for. */
-  thin(): void {
+  /** Drops marks that lie closer together than their distance to the present asks for, then the oldest, down to a size. */
+  thin(limitBytes: number): void {
+    for (const spacing of SPACINGS) {
+      this.#space(spacing);
+      if (this.bytes <= limitBytes) return;
+    }
+    while (this.bytes > limitBytes && this.#marks.length > 2) {
+      const dropped = this.#marks.shift();
+      this.#pages -= dropped?.pages.size ?? 0;
+    }
+  }
+
+  close(): void {
+    this.#journal.close();
+  }
+
+  #space(spacing: number): void {
     const now = this.#machine.cluster.moment;
     for (let i = this.#marks.length - 2; i > 0; i--) {
       const [before, mark, after] = this.#marks.slice(i - 1, i + 2);
-      if (after.moment - before.moment > (now - after.moment) * SPACING) continue;
+      if (after.moment - before.moment > (now - after.moment) * spacing) continue;
       const pages = before.pages.size + mark.pages.size;
       join(before.pages, mark.pages);
       this.#pages += before.pages.size - pages;
       this.#marks.splice(i, 1);
     }
-  }
-
-  /** Forgets the oldest mark. */
-  dropOldest(): void {
-    const dropped = this.#marks.shift();
-    this.#pages -= dropped?.pages.size ?? 0;
-  }
-
-  close(): void {
-    this.#journal.close();
   }
 }

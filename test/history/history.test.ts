@@ -86,7 +86,7 @@ describe.each(['interpret', 'translate'] as const)('with engine %s', (engine) =>
           expect(debug.position).toBe(position);
           expect(stateOf(debug.machine)).toBe(undisturbed(program, position));
         }),
-        randomRun(fullRun ? 200 : 6),
+        randomRun(fullRun ? 200 : 4),
       );
       expect(debug.goto(last)).toBe(true);
       expect(stateOf(debug.machine)).toBe(end);
@@ -166,3 +166,50 @@ function continueFor(debug: Debugger, instructions: number): void {
   debug.resume(new Map(debug.harts.map(({ index }) => [index, { kind: 'continue' }])));
   for (const end = debug.position + instructions; debug.position < end;) debug.advance(end - debug.position);
 }
+
+test.each([
+  ['thins out where it is short', 2 << 20, 0],
+  ['loses its oldest part where it is very short', 300 << 10, 1],
+])('history keeps within its memory: it %s', (_, limitBytes, lost) => {
+  const { debug } = debugged(programOf('matmul'), 'auto', limitBytes, 20_000);
+  continueAll(debug);
+  const { first, bytes, limit } = debug.history;
+  expect(bytes).toBeLessThanOrEqual(limit);
+  expect(Math.sign(first)).toBe(lost);
+  expect(debug.goto(first - 1)).toBe(false);
+  expect(back(debug)).toEqual({ kind: 'history', hart: 0, at: 'begin' });
+  expect(debug.position).toBe(first);
+});
+
+test('a change in the past cuts off what was known to come, and the guest prints from there on', () => {
+  const { debug, output } = debugged(programOf('hello'));
+  continueAll(debug);
+  const { last } = debug.history;
+  const whole = Buffer.from(output).toString();
+  const half = Math.floor(last / 2);
+  debug.goto(half);
+  expect(debug.history.last).toBe(last);
+  debug.harts[0].setX(0, 1); // changes nothing
+  expect(debug.history.last).toBe(last);
+  debug.write(0x800f_0000, Uint8Array.of(1));
+  expect(debug.history.last).toBe(half);
+  expect(continueAll(debug)).toEqual({ kind: 'exit', code: 0 });
+  expect(debug.history.last).toBe(last);
+  const again = Buffer.from(output).toString();
+  expect(again.startsWith(whole)).toBe(true);
+  expect(whole.endsWith(again.slice(whole.length))).toBe(true);
+  expect(again.length).toBeGreaterThan(whole.length);
+});
+
+test('a watch finds the last store to a range, backwards', () => {
+  const { debug } = debugged(programOf('matmul'));
+  const [address, bytes] = [0x1000_0000, 0x2000];
+  continueAll(debug);
+  const value = debug.read(address, bytes);
+  debug.setWatch({ access: 'write', address, bytes });
+  expect(back(debug)).toMatchObject({ kind: 'watchpoint', access: 'write', by: 'hart' });
+  const { position } = debug;
+  debug.goto(position + 1);
+  expect(debug.read(address, bytes)).toEqual(value);
+  expect(continueAll(debug)).toMatchObject({ kind: 'exit' });
+});
