@@ -28,20 +28,21 @@ export type Incoming =
 /** Whether a connection that begins with this byte can be one of the protocol; HTTP, for one, begins otherwise. */
 export const canBegin = (byte: number): boolean => [PLUS, MINUS, DOLLAR, INTERRUPT].includes(byte);
 
-const byteOfText = (text: string): Uint8Array => {
+/** Each character as one byte: for texts of ASCII, or of bytes that `textOf` made. */
+export function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
-};
+}
 
-/** Each character as one byte: for texts of ASCII, or of bytes that `textOf` made. */
-export const bytesOf = byteOfText;
+/** Several times as fast as spreading the bytes. */
+const fromCharCodes = (codes: Uint8Array): string => Reflect.apply(String.fromCharCode, undefined, codes);
 
 /** Each byte as one character, so that `bytesOf` gives it back. */
 export function textOf(bytes: Uint8Array): string {
   let text = '';
   for (let i = 0; i < bytes.length; i += 0x2000) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 0x2000));
+    text += fromCharCodes(bytes.subarray(i, i + 0x2000));
   }
   return text;
 }
