@@ -24,12 +24,17 @@ export interface Player {
 export interface RecorderOptions {
   /** Most bytes that history takes, about. */
   readonly limitBytes: number;
-  /** Moments between snapshots while the machine runs. */
+  /** Fewest moments between snapshots while the machine runs. */
   readonly interval?: number;
 }
 
-/** Default of `interval`: some 20 ms of execution, so that the way back to the last snapshot is short. */
 const INTERVAL = 1_000_000;
+/**
+ * Milliseconds between snapshots: so few that the way back to the last one is short, so many that they cost little.
+ * Fast code makes the interval longer, up to so many times.
+ */
+const PACE = { least: 10, most: 30 } as const;
+const LONGEST = 16;
 /** Moments that are executed again at a stretch; then others are heard. */
 const STRETCH = 500_000;
 /** Moments to go below which execution again leaves no more snapshots on its way. */
@@ -45,6 +50,9 @@ export class Recorder {
   readonly limitBytes: number;
   readonly #outside: Outside;
   readonly #interval: number;
+  /** The present interval is so many times `interval`, and began then. */
+  #times = 1;
+  #began = performance.now();
   readonly #timeline: Timeline;
   /** The furthest state known. */
   #end = { moment: 0, position: 0 };
@@ -111,10 +119,16 @@ export class Recorder {
   advance(instructions: number): Stop | undefined {
     this.inputs.giveAll();
     if (this.moment >= this.#end.moment && this.#frozenOtherwise) this.#thaw();
-    const due = this.marks[this.marks.length - 1].moment + this.#interval;
+    const due = this.marks[this.marks.length - 1].moment + this.#interval * this.#times;
     const stop = this.player.advance(instructions, Math.min(due, this.inputs.moment) - this.moment);
     this.#reach();
-    if (this.moment >= due) this.mark();
+    if (this.moment >= due) {
+      this.mark();
+      const milliseconds = performance.now() - this.#began;
+      this.#began += milliseconds;
+      if (milliseconds < PACE.least) this.#times = Math.min(2 * this.#times, LONGEST);
+      else if (milliseconds > PACE.most) this.#times = Math.max(this.#times / 2, 1);
+    }
     this.inputs.giveChanges();
     return stop;
   }
