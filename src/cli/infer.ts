@@ -7,6 +7,7 @@ import { defaultTokens, fitTokens, parseTokens, type Tokens } from '../deploy/mo
 import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
+import { inferKwtCommand } from './infer-kwt.ts';
 import { engineOption } from './engine-option.ts';
 import {
   addMachineOptions,
@@ -35,6 +36,8 @@ interface InferFlags extends MachineFlags {
   readonly float?: boolean;
   readonly engine: EngineChoice;
   readonly stats?: boolean;
+  readonly calibration?: string;
+  readonly reference?: boolean;
   readonly l1?: number;
   readonly workspace: string;
   readonly json?: boolean;
@@ -49,10 +52,11 @@ export function addInfer(program: Command): void {
     .summary('run a network as firmware and check the result')
     .description(
       'Builds a network, deploys it to C, compiles it with riscv-gcc, runs the ELF file on the emulated cluster and\n' +
-        'compares the result with an independent integer reference. Networks: mobilebert.\n' +
+        'compares the result with an independent integer reference. Networks:\n' +
+        'mobilebert, and kwt1, which recognises the word in --input clip.wav (parameters from --weights or OCTET_MODELS).\n' +
         'Built networks and firmware are kept in the workspace and used again.',
     )
-    .argument('<network>', 'mobilebert')
+    .argument('<network>', 'mobilebert or kwt1')
     .option('--layers <n>', 'transformer layers', parseWhole(1, 24), MOBILEBERT.layers)
     .option(
       '--seq <n>',
@@ -64,6 +68,8 @@ export function addInfer(program: Command): void {
     .option('--weights <file.npz>', 'your own integer weights instead of synthetic ones')
     .option('--export-weights <file.npz>', 'write the weights that ran in the form that --weights takes')
     .option('--input <tokens.json>', 'token ids: a list, {"input_ids": …}, or a SQuAD file with --item')
+    .option('--calibration <dir>', 'kwt1: directory of .wav files to calibrate on')
+    .option('--reference', 'kwt1: compute with the integer reference alone, without firmware')
     .option('--item <id>', 'which item of the input file: its index or its qas_id')
     .option('--text <text>', 'text to tokenise with --vocab; "question|passage" makes two segments')
     .option('--vocab <vocab.txt>', 'WordPiece vocabulary for --text')
@@ -84,8 +90,11 @@ export function addInfer(program: Command): void {
 }
 
 async function infer(network: string, flags: InferFlags): Promise<number> {
+  if (network === 'kwt1') return inferKwtCommand(flags);
   if (network !== 'mobilebert')
-    throw new UsageError(`there is no network '${network}'; octet knows mobilebert`);
+    throw new UsageError(`there is no network '${network}'; octet knows mobilebert and kwt1`);
+  if (flags.reference || flags.calibration !== undefined)
+    throw new UsageError('--reference and --calibration belong to kwt1');
   const config: MobileBertConfig = { ...MOBILEBERT, layers: flags.layers, sequence: flags.seq };
   const { tokens, source } = readTokens(flags, config);
   const bar = new Progress();

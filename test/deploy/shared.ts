@@ -9,7 +9,7 @@ const path = (name: string): string =>
 export const readShared = (name: string): Buffer => readFileSync(path(name));
 
 /** A test that needs the named reference file; without it, it is skipped and its name says why. */
-export const testWith = (needed: string, name: string, body: () => void): void => {
-  if (existsSync(path(needed))) test(name, body);
+export const testWith = (needed: string, name: string, body: () => void, timeout?: number): void => {
+  if (existsSync(path(needed))) test(name, body, timeout);
   else test.skip(`${name} (skipped: ../shared/models/${needed} is absent)`, body);
 };

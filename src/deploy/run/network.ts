@@ -1,0 +1,122 @@
+/** A built network as firmware on the emulated cluster: deployed, compiled, run and compared with the integer reference. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MachineConfig } from '../../cluster/config.ts';
+import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts';
+import { parseElf } from '../../elf/elf.ts';
+import { deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
+import { buildFirmware } from '../firmware/build.ts';
+import type { Graph, TensorData } from '../graph/graph.ts';
+import { inferShapes } from '../graph/shapes.ts';
+import { emitOnnx } from '../onnx/emit.ts';
+import { parseOnnx } from '../onnx/parse.ts';
+import { evaluateNamed } from '../reference/integer.ts';
+import { compare, type Comparison, execute } from './execute.ts';
+import { Workspace } from './workspace.ts';
+
+export interface NetworkRun {
+  /** Name of the network; begins the names of its directories. */
+  readonly name: string;
+  /** All that the network is made of: two runs with equal ones share a network. */
+  readonly ingredients: unknown;
+  /** Makes the integer network when the workspace does not hold it yet. */
+  build(): Graph;
+  /** Input tensors of the integer network by name. */
+  inputs(network: Graph): ReadonlyMap<string, TensorData>;
+  readonly machine: MachineConfig;
+  readonly engine?: EngineChoice;
+  /** TCDM budget in bytes. */
+  readonly l1Bytes?: number;
+  /** Directory that keeps networks and firmware between runs. */
+  readonly workspace: string;
+  /** Tensors compared with the integer reference. */
+  readonly compared: readonly string[];
+  /** Evaluate with the integer reference only: no firmware. */
+  readonly referenceOnly?: boolean;
+  readonly progress?: (phase: string, instructions?: number) => void;
+}
+
+/** What the firmware did; absent when only the reference ran. */
+export interface FirmwareRun {
+  readonly projectDirectory: string;
+  readonly elf: string;
+  readonly plan: Plan;
+  readonly machine: Machine;
+  readonly statistics: Statistics;
+  readonly wallSeconds: number;
+  readonly memoryHash: string;
+}
+
+export interface NetworkResult {
+  readonly networkDirectory: string;
+  readonly graph: Graph;
+  /** The graph outputs by name: the firmware's, or the reference's where only that ran. */
+  readonly outputs: ReadonlyMap<string, TensorData>;
+  /** One row for each compared tensor. */
+  readonly comparisons: readonly Comparison[];
+  readonly firmware?: FirmwareRun;
+}
+
+/**
+ * Runs a network once.
+ * @throws UsageError, DeployError for what the user asked; MachineError when the firmware fails
+ */
+export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
+  const { name, ingredients, machine, engine, compared, progress = () => undefined } = run;
+  const workspace = new Workspace(run.workspace);
+  const networkDirectory = await workspace.directory(name, ingredients, async (dir) => {
+    await writeFile(join(dir, 'network.onnx'), emitOnnx(run.build()));
+  });
+  const onnx = join(networkDirectory, 'network.onnx');
+  progress('reading the network');
+  const graph = inferShapes(parseOnnx(await readFile(onnx), onnx));
+  const inputs = run.inputs(graph);
+  const reference = (names: readonly string[]): Map<string, TensorData> => {
+    progress('computing the integer reference');
+    return evaluateNamed(graph, inputs, new Set(names));
+  };
+  if (run.referenceOnly) {
+    return { networkDirectory, graph, outputs: reference(graph.outputs), comparisons: [] };
+  }
+
+  const options = {
+    ...optionsFor(machine),
+    ...(run.l1Bytes === undefined ? {} : { l1Bytes: run.l1Bytes }),
+    keep: [...new Set([...graph.outputs, ...compared])],
+  };
+  const projectDirectory = await workspace.directory(
+    'firmware',
+    { networkDirectory, options },
+    async (dir) => {
+      progress('deploying the network');
+      await writeProject(deploy(graph, options), dir);
+      progress('compiling the firmware');
+      await buildFirmware(dir);
+    },
+  );
+  const elf = join(projectDirectory, 'network.elf');
+  const plan = JSON.parse(await readFile(join(projectDirectory, 'plan.json'), 'utf8')) as Plan;
+  const execution = execute(parseElf(await readFile(elf), elf), plan, machine, inputs, {
+    ...(engine === undefined ? {} : { engine }),
+    progress: (instructions) => progress('running the firmware', instructions),
+  });
+  const outputs = new Map(graph.outputs.map((output) => [output, execution.read(output)]));
+  const expected = compared.length > 0 ? reference(compared) : new Map<string, TensorData>();
+  return {
+    networkDirectory,
+    graph,
+    outputs,
+    comparisons: compared.map((tensor) =>
+      compare(tensor, execution.read(tensor), expected.get(tensor) as Int8Array),
+    ),
+    firmware: {
+      projectDirectory,
+      elf,
+      plan,
+      machine: execution.machine,
+      statistics: execution.statistics,
+      wallSeconds: execution.wallSeconds,
+      memoryHash: execution.machine.memoryHash(),
+    },
+  };
+}
