@@ -50,6 +50,8 @@ export class Execution implements HartObserver, Stepper {
   readonly #handlers = new Map<number, number>();
   /** Where a step alone ended asleep: the load is repeated when the hart wakes, and has been reported before. */
   readonly #stalled = new Map<number, Moment>();
+  /** The first of the harts that step, where all of them slept before and others are frozen: no time passes for them. */
+  #asleepAlone: number | undefined;
   /** A fault has been reported here and is taken now. */
   #reported: Moment | undefined;
   /** Nothing halts the instruction here. */
@@ -76,6 +78,7 @@ export class Execution implements HartObserver, Stepper {
     const { breakpoints, watchpoints } = this.#conditions;
     this.#actions = actions;
     this.#handlers.clear();
+    this.#asleepAlone = this.#firstAsleepAlone();
     const brief = [...actions.values()].every(({ kind }) => kind === 'step');
     breakpoints.mark(codeCaches, brief);
     watchpoints.observe(bus, brief);
@@ -87,9 +90,12 @@ export class Execution implements HartObserver, Stepper {
    */
   advance(instructions: number, moments = Infinity): Stop | undefined {
     if (this.#broken) return this.#broken;
-    if (this.machine.exitCode === undefined && this.#actions.size > 0) this.#run(instructions, moments);
     const { exitCode } = this.machine;
-    return exitCode === undefined ? this.#stop : { kind: 'exit', code: exitCode };
+    if (exitCode !== undefined) return { kind: 'exit', code: exitCode };
+    if (this.#asleepAlone !== undefined) return (this.#stop = { kind: 'step', hart: this.#asleepAlone });
+    if (this.#actions.size > 0) this.#run(instructions, moments);
+    const { exitCode: now } = this.machine;
+    return now === undefined ? this.#stop : { kind: 'exit', code: now };
   }
 
   /** Executes the one instruction before which `hart` was halted, whatever is set there. */
@@ -153,6 +159,7 @@ export class Execution implements HartObserver, Stepper {
     this.#reported = undefined;
     this.#stalled.clear();
     this.#handlers.clear();
+    this.#asleepAlone = undefined;
   }
 
   // HartObserver
@@ -226,6 +233,13 @@ export class Execution implements HartObserver, Stepper {
     if (!hart.stalled && action?.kind === 'range' && pc >= action.from && pc < action.to) return;
     this.#stop = { kind: 'step', hart: hart.index };
     this.machine.cluster.stop();
+  }
+
+  #firstAsleepAlone(): number | undefined {
+    const { harts, count } = this.machine.cluster;
+    const indices = [...this.#actions.keys()].sort((a, b) => a - b);
+    const alone = indices.length < count && indices.every((i) => harts[i].asleep && this.#stepping(i));
+    return alone ? indices[0] : undefined;
   }
 
   #stepping(hart: number): boolean {

@@ -104,6 +104,15 @@ describe('a hardware barrier', () => {
     expect(debug.stopped).toEqual({ kind: 'interrupted', hart: 0 });
   });
 
+  test('lets a step of a hart that sleeps there end at once while the others are frozen', () => {
+    const debug = debuggee(program, { machine: { harts: 2 } });
+    for (let i = 0; i < 3; i++) stepAlone(debug, 0);
+    expect(debug.harts[0].state).toContain('waits at the hardware barrier');
+    const { position, cycles } = debug;
+    expect(stepAlone(debug, 0)).toEqual(step(0));
+    expect([debug.harts[0].pc, debug.position, debug.cycles]).toEqual([at, position, cycles]);
+  });
+
   test('is left by a hart whose pc is set', () => {
     const debug = debuggee(program, { machine: { harts: 2 } });
     for (let i = 0; i < 3; i++) stepAlone(debug, 0);
