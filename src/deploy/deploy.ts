@@ -1,5 +1,6 @@
-/** The deployment flow from an integer network to a C project: fuse, assign engines, tile, allocate, emit. */
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+/** The deployment flow from an integer network to a C project: lower to steps, tile, allocate, emit. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ItaConfig, MachineConfig } from '../cluster/config.ts';
 import { DeployError, InputError, UsageError } from '../errors.ts';
@@ -9,9 +10,9 @@ import { emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
 import { hasXpulp } from './firmware/xpulp.ts';
 import { check } from './graph/check.ts';
+import { ARRAY, numeric } from './graph/elements.ts';
 import type { Graph, TensorData } from './graph/graph.ts';
-import { assign } from './passes/assign.ts';
-import { fuse } from './passes/fuse.ts';
+import { lower } from './passes/lower.ts';
 import { tile } from './tile/tile.ts';
 
 export { buildFirmware } from './firmware/build.ts';
@@ -71,7 +72,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     inputs,
   } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
-  const program = assign(fuse(check(graph)), { softmaxShift });
+  const program = lower(check(graph), { softmaxShift });
   const tiled = tile(program, l1Bytes);
   const deployment = emitProject(tiled, allocate(tiled, keep), { l1Bytes, dramBytes, xpulp }, inputs);
   const { weightBytes, arenaBytes } = deployment.plan;
@@ -104,13 +105,23 @@ function l1Budget(tcdmBytes: number, wanted: number | undefined): number {
 const FIRMWARE = join(packageRoot, 'firmware');
 const COPIED = ['include', 'runtime', 'kernels', 'link.ld', 'flags.mk'];
 
-/** Writes a deployment to `dir`, with a copy of the firmware's own files, so that it builds on its own. */
+/**
+ * Writes a deployment to `dir`, with a copy of the firmware's own files, so that it builds on its own. Files that are there
+ * already with the same contents keep their times, so that make compiles only what has changed.
+ */
 export async function writeProject(deployment: Deployment, dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
   await Promise.all([
-    ...[...deployment.files].map(([name, content]) => writeFile(join(dir, name), content)),
-    ...COPIED.map((name) => cp(join(FIRMWARE, name), join(dir, name), { recursive: true })),
+    ...[...deployment.files].map(([name, content]) => writeChanged(join(dir, name), content)),
+    ...COPIED.map((name) =>
+      cp(join(FIRMWARE, name), join(dir, name), { recursive: true, preserveTimestamps: true }),
+    ),
   ]);
+}
+
+async function writeChanged(path: string, content: string | Uint8Array): Promise<void> {
+  const before = existsSync(path) ? await readFile(path) : undefined;
+  if (!before?.equals(Buffer.from(content))) await writeFile(path, content);
 }
 
 /**
@@ -126,18 +137,30 @@ export function writeTensor(
   data: TensorData,
   poke: (address: number, bytes: Uint8Array) => void,
 ): void {
-  const { rows, columns, pitch, elementBytes, offset, symbol } = place;
-  if (data.length !== rows * columns || data.BYTES_PER_ELEMENT !== elementBytes) {
-    throw new InputError(
-      `${symbol} takes ${rows * columns} elements of ${elementBytes} byte${elementBytes === 1 ? '' : 's'}, not ${data.length} of ${data.BYTES_PER_ELEMENT}`,
-    );
-  }
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const { rows, columns, pitch, elementBytes, offset } = place;
+  const bytes = heldBytesOf(place, data);
   const rowBytes = columns * elementBytes;
   for (let r = 0; r < rows; r++) {
     poke(base + offset + r * pitch, bytes.subarray(r * rowBytes, (r + 1) * rowBytes));
   }
 }
+
+/** The elements as the firmware holds them, without padding; int64 in 32 bits. */
+function heldBytesOf({ rows, columns, elementBytes, symbol }: TensorPlace, data: TensorData): Uint8Array {
+  const held = data instanceof BigInt64Array ? Int32Array.from(numeric(data)) : data;
+  const wide = data === held ? -1 : numeric(data).findIndex((value, i) => value !== held[i]);
+  if (wide >= 0)
+    throw new InputError(`${symbol}: element ${wide} is ${data[wide]}, which needs more than 32 bits`);
+  if (held.length !== rows * columns || held.BYTES_PER_ELEMENT !== elementBytes) {
+    throw new InputError(
+      `${symbol} takes ${rows * columns} elements of ${elementBytes} byte${elementBytes === 1 ? '' : 's'}, not ${data.length} of ${data.BYTES_PER_ELEMENT}`,
+    );
+  }
+  return new Uint8Array(held.buffer, held.byteOffset, held.byteLength);
+}
+
+/** Elements of a tensor as a finished run left them. */
+export type ReadData = Exclude<TensorData, BigInt64Array>;
 
 /**
  * A tensor as the source network defines it, row-major and without padding, from the memory of a finished run.
@@ -148,14 +171,13 @@ export function readTensor(
   place: TensorPlace,
   base: number,
   peek: (address: number, bytes: number) => Uint8Array,
-): Int8Array | Int32Array {
-  const { rows, columns, pitch, elementBytes, offset, transposeOf } = place;
+): ReadData {
+  const { rows, columns, pitch, elementBytes, offset, transposeOf, type } = place;
   const bytes = new Uint8Array(rows * columns * elementBytes);
   for (let r = 0; r < rows; r++) {
     bytes.set(peek(base + offset + r * pitch, columns * elementBytes), r * columns * elementBytes);
   }
-  if (elementBytes === 4) return new Int32Array(bytes.buffer);
-  const matrix = new Int8Array(bytes.buffer);
+  const matrix = new ARRAY[type](bytes.buffer) as ReadData;
   if (transposeOf === undefined) return matrix;
   return Int8Array.from(
     { length: rows * columns },

@@ -39,6 +39,7 @@ test('an int8 input whose rows are padded in memory reaches the firmware as the 
 describe('writeTensor', () => {
   const place: TensorPlace = {
     symbol: 'network_x',
+    type: 'int8',
     offset: 8,
     kept: true,
     rows: 3,

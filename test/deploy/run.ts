@@ -45,13 +45,15 @@ export async function compare(
     const expected = new Map<string, TensorData>();
     evaluate(reference, inputs, (name, data) => expected.set(name, data));
     const { plan } = deployment;
-    const kept = plan.steps.filter(({ output }) => plan.tensors[output].kept);
+    // Lowering adds tensors of its own, which the reference does not have.
+    const named = (output: string): string => plan.tensors[output].transposeOf ?? output;
+    const kept = plan.steps.filter(({ output }) => plan.tensors[output].kept && expected.has(named(output)));
     const different = kept.filter(({ output }) => {
       const place = plan.tensors[output];
       const base = program.symbols.find(place.symbol)?.address;
       if (base === undefined) throw new Error(`the firmware has no symbol ${place.symbol}`);
       const values = readTensor(place, base, (address, bytes) => machine.bus.bytes(address, bytes));
-      const wanted = expected.get(place.transposeOf ?? output);
+      const wanted = expected.get(named(output));
       return wanted?.length !== values.length || values.some((value, i) => value !== wanted[i]);
     });
     return {

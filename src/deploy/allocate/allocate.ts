@@ -34,9 +34,12 @@ export interface Allocation {
 /** Lifetimes of all activations that are neither inputs nor outputs of the network; kept ones never die. */
 export function lifetimes(program: Program, keep: ReadonlySet<string>): Lifetime[] {
   const forms = layouts(program);
-  const { steps } = program;
+  const { steps, views } = program;
   const outside = new Set([...program.inputs, ...program.outputs]);
-  const lastRead = new Map(steps.flatMap((step, i) => inputsOf(step).map((name) => [name, i] as const)));
+  const held = (name: string): string => views.get(name) ?? name;
+  const lastRead = new Map(
+    steps.flatMap((step, i) => inputsOf(step).map((name) => [held(name), i] as const)),
+  );
   return steps.flatMap(({ output }, first) => {
     const form = forms.get(output);
     if (!form || outside.has(output)) return [];
@@ -69,7 +72,7 @@ export function place(buffers: readonly Lifetime[]): Placed[] {
 export function allocate(tiled: TiledProgram, keep: Keep = 'none'): Allocation {
   const program: Program = { ...tiled, steps: tiled.steps.map(({ step }) => step) };
   const kept = keptTensors(program, keep);
-  const placed = place(lifetimes(program, new Set(kept)));
+  const placed = place(lifetimes(program, new Set(kept.map((name) => program.views.get(name) ?? name))));
   return {
     layouts: layouts(program),
     arena: new Map(placed.map((buffer) => [buffer.name, buffer])),
@@ -78,8 +81,8 @@ export function allocate(tiled: TiledProgram, keep: Keep = 'none'): Allocation {
   };
 }
 
-function keptTensors({ steps, outputs }: Program, keep: Keep): string[] {
-  const written = steps.map((step) => step.output);
+function keptTensors({ steps, outputs, views }: Program, keep: Keep): string[] {
+  const written = [...steps.map((step) => step.output), ...views.keys()];
   if (keep === 'all') return written;
   if (keep === 'none') return [...outputs];
   if (keep === 'layers') {

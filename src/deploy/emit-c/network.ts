@@ -1,14 +1,17 @@
 /** network.c and network.h: one function per step with its descriptor, and the sequence that calls them. */
 import type { Allocation } from '../allocate/allocate.ts';
+import { elements } from '../graph/graph.ts';
 import type { AcceleratorRequant } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
-import type { AttentionStep, GatherStep, LinearStep, SumStep } from '../passes/steps.ts';
+import { HELD } from '../kernels/call.ts';
+import type { AttentionStep, GatherStep, KernelStep, LinearStep, SumStep } from '../passes/steps.ts';
 import type { AttentionPlan } from '../tile/attention.ts';
 import type { L1Plan } from '../tile/l1.ts';
 import { tilesOf, type Layout } from '../tile/layout.ts';
 import { TILE_BYTES, type LinearPlan } from '../tile/linear.ts';
 import type { SumPlan } from '../tile/sum.ts';
 import type { TiledProgram, TiledStep } from '../tile/tile.ts';
+import { callStatements } from './kernel.ts';
 import { comment, Names } from './names.ts';
 import { packBias, tileWeight, Weights } from './weights.ts';
 
@@ -29,6 +32,12 @@ export interface EmittedNetwork {
   readonly l1Bytes: number;
 }
 
+const L1_DEFINITION = [
+  '/* Buffers of the step at work; steps never share the TCDM in time. */',
+  'static int8_t l1[NETWORK_L1_BYTES] __attribute__((section(".tcdm"), aligned(128)));',
+  '',
+];
+
 /** Characters of text in a line of a comment. */
 const COMMENT_WIDTH = 110;
 
@@ -39,7 +48,7 @@ export const symbolOf = (tensor: string): string => `network_${tensor.replaceAll
 
 /** Emits the network's C. */
 export function emitNetwork(tiled: TiledProgram, allocation: Allocation): EmittedNetwork {
-  const l1Bytes = Math.max(0, ...tiled.steps.map(({ plan }) => (plan.kind === 'gather' ? 0 : plan.l1.bytes)));
+  const l1Bytes = Math.max(0, ...tiled.steps.map(({ plan }) => ('l1' in plan ? plan.l1.bytes : 0)));
   const emitter = new Emitter(tiled, allocation);
   const functions = tiled.steps.map((step) => emitter.step(step));
   const { name } = tiled;
@@ -49,24 +58,18 @@ export function emitNetwork(tiled: TiledProgram, allocation: Allocation): Emitte
     '',
     '#include <stddef.h>',
     '',
-    '#include "cluster.h"',
-    '#include "gather.h"',
-    '#include "ita_chain.h"',
-    '#include "sum.h"',
-    '#include "weights.h"',
+    ...headersOf(tiled).map((header) => `#include "${header}.h"`),
     '',
     '/* Tensors that are never alive together share bytes of the arena. */',
     'int8_t network_arena[NETWORK_ARENA_BYTES] __attribute__((section(".noinit.network"), aligned(64)));',
-    ...tiled.outputs.map((output) => {
-      const bytes = allocation.layouts.get(output)?.bytes ?? 0;
-      return `int8_t ${symbolOf(output)}[${bytes}] __attribute__((section(".noinit.network"), aligned(64)));`;
-    }),
+    ...tiled.outputs.map(
+      (output) =>
+        `${declaration(output, allocation)} __attribute__((section(".noinit.network"), aligned(64)));`,
+    ),
     '',
     ...emitter.definitions(),
     '',
-    '/* Buffers of the step at work; steps never share the TCDM in time. */',
-    'static int8_t l1[NETWORK_L1_BYTES] __attribute__((section(".tcdm"), aligned(128)));',
-    '',
+    ...(l1Bytes === 0 ? [] : L1_DEFINITION),
     ...functions,
     emitter.sequence(),
     '',
@@ -80,14 +83,32 @@ export function emitNetwork(tiled: TiledProgram, allocation: Allocation): Emitte
   };
 }
 
-function header(tiled: TiledProgram, { layouts, arenaBytes }: Allocation, l1Bytes: number): string {
+/** Headers the network's steps need; the accelerator's and the sums' belong to every project. */
+function headersOf({ steps }: TiledProgram): string[] {
+  const used = steps.flatMap(({ step }) =>
+    step.kind === 'kernel' ? step.calls.map(({ header }) => header) : [],
+  );
+  return [...new Set(['cluster', 'gather', 'ita_chain', 'sum', 'weights', ...used])].sort();
+}
+
+function layoutIn({ layouts }: Allocation, name: string): Layout {
+  const layout = layouts.get(name);
+  if (!layout) throw new Error(`${name} has no layout`);
+  return layout;
+}
+
+/** `int8_t network_x[64]` for a graph input or output; C has no arrays without elements. */
+export function declaration(name: string, allocation: Allocation): string {
+  const { type, bytes, elementBytes } = layoutIn(allocation, name);
+  return `${HELD[type]} ${symbolOf(name)}[${Math.max(1, bytes / elementBytes)}]`;
+}
+
+function header(tiled: TiledProgram, allocation: Allocation, l1Bytes: number): string {
+  const { arenaBytes } = allocation;
   const declare = (name: string): string => {
-    const layout = layouts.get(name);
-    if (!layout) throw new Error(`${name} has no layout`);
-    const { rows, columns, pitch, bytes, elementBytes } = layout;
-    const [type, count] = elementBytes === 4 ? ['int32_t', bytes / 4] : ['int8_t', bytes];
+    const { rows, columns, pitch, elementBytes, type } = layoutIn(allocation, name);
     const pitched = pitch === columns * elementBytes ? '' : `, ${pitch} bytes from row to row`;
-    return `extern ${type} ${symbolOf(name)}[${count}]; /* ${comment(name)}: ${type.replace('_t', '')} [${rows === 1 ? '' : `${rows}, `}${columns}]${pitched} */`;
+    return `extern ${declaration(name, allocation)}; /* ${comment(name)}: ${type} [${rows === 1 ? '' : `${rows}, `}${columns}]${pitched} */`;
   };
   return [
     `/** ${comment(tiled.name)} as firmware: fill the inputs, call network_run on every hart, read the outputs. */`,
@@ -138,11 +159,12 @@ class Emitter {
     }
     const places = new Map<string, TensorPlace>();
     for (const [name, layout] of allocation.layouts) {
-      const placed = allocation.arena.get(name);
-      const symbol = placed ? 'network_arena' : symbolOf(name);
+      const held = tiled.views.get(name) ?? name;
+      const placed = allocation.arena.get(held);
+      const symbol = placed ? 'network_arena' : symbolOf(held);
       const kept = !placed || placed.last === Infinity;
       places.set(name, { ...layout, symbol, offset: placed?.offset ?? 0, kept });
-      this.#macros.set(name, placed ? this.#names.take(name.toUpperCase()) : symbol);
+      if (held === name) this.#macros.set(name, placed ? this.#names.take(name.toUpperCase()) : symbol);
     }
     for (const { step } of tiled.steps) this.#functions.set(step.output, this.#names.take(step.output));
     this.tensors = places;
@@ -152,9 +174,11 @@ class Emitter {
   /** A name for each place in the arena. */
   definitions(): string[] {
     return [...this.#allocation.arena.values()].map(({ name, offset }) => {
-      const layout = this.#layout(name);
-      const pitched = layout.pitch === layout.columns ? '' : `, ${layout.pitch} bytes from row to row`;
-      return `#define ${this.#macro(name)} (network_arena + ${hexOf(offset)}) /* ${comment(name)}: int8 [${layout.rows}, ${layout.columns}]${pitched} */`;
+      const { type, rows, columns, pitch, elementBytes } = this.#layout(name);
+      const pitched = pitch === columns * elementBytes ? '' : `, ${pitch} bytes from row to row`;
+      const start = `network_arena + ${hexOf(offset)}`;
+      const typed = type === 'int8' ? `(${start})` : `((${HELD[type]} *)(${start}))`;
+      return `#define ${this.#macro(name)} ${typed} /* ${comment(name)}: ${type} [${rows}, ${columns}]${pitched} */`;
     });
   }
 
@@ -164,6 +188,7 @@ class Emitter {
     if (step.kind === 'attention' && plan.kind === 'attention') return this.#attention(step, plan);
     if (step.kind === 'sum' && plan.kind === 'sum') return this.#sum(step, plan);
     if (step.kind === 'gather' && plan.kind === 'gather') return this.#gather(step);
+    if (step.kind === 'kernel') return this.#kernel(step);
     throw new Error(`step ${step.name} of kind ${step.kind} has a plan of kind ${plan.kind}`);
   }
 
@@ -334,6 +359,21 @@ class Emitter {
     );
   }
 
+  #kernel(step: KernelStep): string {
+    const { type, rows, columns } = this.#layout(step.output);
+    const statements = callStatements(step.calls, {
+      tensor: (name) => this.#macro(name),
+      constant: ({ key, ctype, data, doc }) => this.weights.add(key, ctype, comment(doc), () => data),
+    });
+    return [
+      docComment(`${step.reason}; ${type} [${rows}, ${columns}].`, `Nodes: ${step.sources}`),
+      `static void ${this.#functions.get(step.output)}(void) {`,
+      ...statements,
+      '}',
+      '',
+    ].join('\n');
+  }
+
   #function(
     step: { readonly output: string; readonly sources: string },
     doc: string,
@@ -359,9 +399,11 @@ class Emitter {
   }
 
   #macro(tensor: string): string {
-    const macro = this.#macros.get(tensor);
-    if (macro === undefined) throw new Error(`${tensor} has no place`);
-    return macro;
+    const { views, tensors } = this.#tiled;
+    const macro = this.#macros.get(views.get(tensor) ?? tensor);
+    if (macro !== undefined) return macro;
+    if (elements(tensors.get(tensor)?.shape ?? []) === 0) return 'NULL'; // nothing is read from it
+    throw new Error(`${tensor} has no place`);
   }
 }
 

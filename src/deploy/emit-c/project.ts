@@ -4,7 +4,8 @@ import type { Allocation } from '../allocate/allocate.ts';
 import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
 import type { TiledProgram } from '../tile/tile.ts';
-import { emitNetwork, symbolOf, type TensorPlace } from './network.ts';
+import { floatText } from './kernel.ts';
+import { declaration, emitNetwork, type TensorPlace } from './network.ts';
 import { emitWeightsAssembly, emitWeightsHeader } from './weights.ts';
 import { comment } from './names.ts';
 
@@ -106,21 +107,24 @@ export function emitProject(
 
 function emitInputs(
   tiled: TiledProgram,
-  { layouts }: Allocation,
+  allocation: Allocation,
   inputs: Readonly<Record<string, TensorData>>,
 ): string {
   const arrays = tiled.inputs.map((name) => {
     const tensor = tiled.tensors.get(name);
-    const layout = layouts.get(name);
+    const layout = allocation.layouts.get(name);
     if (!tensor || !layout) throw new Error(`network ${tiled.name} has no input ${name}`);
-    const { rows, columns, pitch, elementBytes, bytes } = layout;
+    const { rows, columns, pitch, elementBytes, type } = layout;
     const given = inputs[name];
     if (given && given.length !== rows * columns) {
       throw new InputError(`the input ${name} has ${given.length} values, expected ${rows * columns}`);
     }
-    const row = (r: number): number[] => [...numeric(given).subarray(r * columns, (r + 1) * columns)];
-    const padding = Array.from({ length: pitch / elementBytes - columns }, () => 0);
-    const values = given ? Array.from({ length: rows }, (_, r) => [...row(r), ...padding]).flat() : [0];
+    const text = type === 'float32' ? floatText : String;
+    const row = (r: number): string[] =>
+      Array.from(numeric(given).subarray(r * columns, (r + 1) * columns), (value) => text(value));
+    const padding = Array.from({ length: pitch / elementBytes - columns }, () => '0');
+    const values = given ? Array.from({ length: rows }, (_, r) => [...row(r), ...padding]).flat() : [];
+    if (values.length === 0) values.push('0');
     const lines = Array.from(
       { length: Math.ceil(values.length / 16) },
       (_, i) => `    ${values.slice(16 * i, 16 * i + 16).join(', ')},`,
@@ -128,7 +132,7 @@ function emitInputs(
     const attributes = '__attribute__((section(".data.network"), aligned(64)))';
     return [
       `/** ${comment(name)}: ${tensor.type} [${tensor.shape.join(', ')}] */`,
-      `${elementBytes === 4 ? 'int32_t' : 'int8_t'} ${symbolOf(name)}[${bytes / elementBytes}] ${attributes} = {`,
+      `${declaration(name, allocation)} ${attributes} = {`,
       ...lines,
       '};',
       '',

@@ -1,4 +1,5 @@
 /** The constants of a network as the firmware wants them: tiled, transposed, padded, packed, in one binary file. */
+import type { ConstantType } from '../kernels/call.ts';
 import { TILE } from '../passes/assign.ts';
 import { biasOfZero } from '../passes/requant.ts';
 import type { LinearStep } from '../passes/steps.ts';
@@ -14,7 +15,7 @@ const ALIGNMENT = 64;
 /** One constant of the network: a symbol of weights.S. */
 export interface Constant {
   readonly symbol: string;
-  readonly ctype: 'int8_t' | 'uint8_t' | 'int32_t';
+  readonly ctype: ConstantType;
   readonly offset: number;
   readonly bytes: number;
   /** What it is, for the comment. */
@@ -45,12 +46,12 @@ export class Weights {
 
   /** Adds a constant unless one of that key exists; returns its symbol. */
   add(key: string, ctype: Constant['ctype'], doc: string, pack: () => ArrayBufferView): string {
-    const known = this.#constants.get(key);
+    const known = this.#constants.get(`${ctype} ${key}`);
     if (known) return known.symbol;
     const view = pack();
     const data = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const constant = { symbol: this.#names.take(key), ctype, offset: this.#bytes, bytes: data.length, doc };
-    this.#constants.set(key, constant);
+    this.#constants.set(`${ctype} ${key}`, constant);
     this.#parts.push(data);
     this.#bytes = roundUp(this.#bytes + data.length, ALIGNMENT);
     return constant.symbol;
@@ -111,7 +112,7 @@ export function emitWeightsAssembly(constants: readonly Constant[]): string {
 
 /** Their declarations. */
 export function emitWeightsHeader(constants: readonly Constant[]): string {
-  const size = { int8_t: 1, uint8_t: 1, int32_t: 4 } as const;
+  const size = { int8_t: 1, uint8_t: 1, int16_t: 2, int32_t: 4, int64_t: 8, float: 4 } as const;
   const lines = constants.map(
     ({ symbol, ctype, bytes, doc }) =>
       `extern const ${ctype} ${symbol}[${bytes / size[ctype]}]; /* ${doc} */`,

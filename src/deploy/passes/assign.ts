@@ -2,9 +2,9 @@
 import { DeployError } from '../../errors.ts';
 import { integersAttribute, numberAttribute } from '../graph/attributes.ts';
 import { numeric } from '../graph/elements.ts';
-import type { Graph, Node, Tensor } from '../graph/graph.ts';
+import { elements, type Graph, type Node, type Tensor } from '../graph/graph.ts';
 import { acceleratorRequant, shiftOf, type AcceleratorRequant } from './requant.ts';
-import type { AttentionStep, GatherStep, LinearStep, Program, Step, SumStep } from './steps.ts';
+import type { AttentionStep, GatherStep, LinearStep, SumStep, TiledKind } from './steps.ts';
 
 /** What of the machine decides where a step can run. */
 export interface AcceleratorLimits {
@@ -14,26 +14,30 @@ export interface AcceleratorLimits {
 
 /** Edge of the accelerator's tile. */
 export const TILE = 64;
+/** Most terms one sum takes: SUM_MAX_TERMS of firmware/kernels/sum.h. */
+export const MAX_TERMS = 8;
+/** Most parts of a gather, and the unit of its rows, bytes: GATHER_MAX_PARTS of firmware/kernels/gather.h, and a word. */
+const MAX_PARTS = 8;
+const WORD = 4;
 /** Most tiles along one dimension of a layer run (accelerator specification §10). */
 export const MAX_TILES = 15;
 
 /**
- * Chooses an engine for every node of a fused graph.
- * @throws DeployError naming the node and what the accelerator cannot do
+ * The step of a fused node.
+ * @throws DeployError naming the node and what the accelerator, or the kernel that would compute it, cannot do
  */
-export function assign(graph: Graph, limits: AcceleratorLimits): Program {
-  const tensor = (name: string): Tensor => {
-    const found = graph.tensors.get(name);
-    if (!found) throw new Error(`graph ${graph.name} has no tensor ${name}`);
-    return found;
-  };
-  const steps = graph.nodes.map((node): Step => {
-    const make = MAKERS[node.op];
-    if (!make) throw new Error(`no engine knows ${node.op} of node ${node.name}`);
-    return make(node, tensor, limits);
-  });
-  const { name, inputs, outputs, tensors, metadata } = graph;
-  return { name, inputs, outputs, tensors, steps, metadata };
+export function stepOf(node: Node, graph: Graph, limits: AcceleratorLimits): TiledKind {
+  const make = MAKERS[node.op];
+  if (!make) throw new Error(`no engine knows ${node.op} of node ${node.name}`);
+  return make(
+    node,
+    (name) => {
+      const found = graph.tensors.get(name);
+      if (!found) throw new Error(`graph ${graph.name} has no tensor ${name}`);
+      return found;
+    },
+    limits,
+  );
 }
 
 type Lookup = (name: string) => Tensor;
@@ -45,9 +49,7 @@ const base = (node: Node): { name: string; sources: string; output: string } => 
 });
 
 const refuse = (node: Node, reason: string): DeployError =>
-  new DeployError(
-    `node ${node.name}: it needs the accelerator (no hart kernel multiplies matrices), but ${reason}`,
-  );
+  new DeployError(`node ${node.name}: the accelerator does not take it: ${reason}`);
 
 function requantOf(node: Node, prefix = ''): AcceleratorRequant {
   const requant = acceleratorRequant({
@@ -76,14 +78,16 @@ function requireInner(node: Node, inner: number, what: string): void {
 
 function linear(node: Node, tensor: Lookup): LinearStep {
   const [input, weight, bias] = node.inputs.map(tensor);
-  const [rows, inner] = input.shape;
+  const inner = input.shape[input.shape.length - 1];
+  const rows = elements(input.shape.slice(0, -1));
   const columns = weight.shape[1];
-  if (input.shape.length !== 2 || input.type !== 'int8' || weight.type !== 'int8') {
+  if (input.shape.length < 2 || input.type !== 'int8' || weight.type !== 'int8') {
     throw refuse(
       node,
       `its operands are ${input.type} [${input.shape.join(', ')}] and ${weight.type}, not int8 matrices`,
     );
   }
+  if (input.data) throw refuse(node, `its input ${input.name} is a constant`);
   requireRows(node, rows);
   requireInner(node, inner, 'its inner size');
   if (bias) {
@@ -113,6 +117,7 @@ function linear(node: Node, tensor: Lookup): LinearStep {
 function attention(node: Node, tensor: Lookup, limits: AcceleratorLimits): AttentionStep {
   const [q, k, v] = node.inputs.map(tensor);
   const [rows, width] = q.shape;
+  if ([q, k, v].some(({ data }) => data)) throw refuse(node, 'one of its operands is a constant');
   if (node.attributes.transposed !== 1) {
     throw refuse(
       node,
@@ -163,11 +168,16 @@ function sum(
 ): SumStep {
   for (const term of terms) {
     const { type, shape } = tensor(term);
-    if (type !== 'int8' || shape.length !== 2) {
+    if (type !== 'int8' || shape.length === 0 || elements(shape) === 0) {
       throw new DeployError(
-        `node ${node.name}: its input ${term} is ${type} [${shape.join(', ')}], expected an int8 matrix`,
+        `node ${node.name}: its input ${term} is ${type} [${shape.join(', ')}], expected int8 rows`,
       );
     }
+  }
+  if (terms.length > MAX_TERMS) {
+    throw new DeployError(
+      `node ${node.name}: it adds ${terms.length} tensors, at most ${MAX_TERMS} are supported`,
+    );
   }
   const outside = [...scale, ...offset].find((value) => value !== (value | 0));
   if (outside !== undefined)
@@ -236,6 +246,12 @@ function gather(node: Node, tensor: Lookup): GatherStep {
       `node ${node.name}: gathers ${table.type} rows by ${ids.type} indices, expected int8 by int32`,
     );
   }
+  const offsets = integersAttribute(node, 'offsets', [0]);
+  if (ids.data || table.shape[1] % WORD !== 0 || offsets.length > MAX_PARTS) {
+    throw new DeployError(
+      `node ${node.name}: gathers ${offsets.length} rows of ${table.shape[1]} bytes, the DMA kernel whole words of at most ${MAX_PARTS} by indices that are fed`,
+    );
+  }
   return {
     ...base(node),
     kind: 'gather',
@@ -243,14 +259,15 @@ function gather(node: Node, tensor: Lookup): GatherStep {
     reason: `rows of ${table.name} picked by ${ids.name}: each hart has the DMA fetch its share`,
     table,
     ids: ids.name,
-    offsets: integersAttribute(node, 'offsets', [0]),
+    offsets,
   };
 }
 
-const MAKERS: Readonly<Record<string, (node: Node, tensor: Lookup, limits: AcceleratorLimits) => Step>> = {
-  Linear: linear,
-  AttentionHead: attention,
-  RequantSum: requantSum,
-  NormSum: normSum,
-  GatherRows: gather,
-};
+const MAKERS: Readonly<Record<string, (node: Node, tensor: Lookup, limits: AcceleratorLimits) => TiledKind>> =
+  {
+    Linear: linear,
+    AttentionHead: attention,
+    RequantSum: requantSum,
+    NormSum: normSum,
+    GatherRows: gather,
+  };

@@ -1,25 +1,33 @@
-/** The fusing stage: every rule in turn, then the refusal of whatever no engine executes. */
+/** The fusing stage: every rule in turn; what no rule takes up stays as it is, for the harts. */
 import { DeployError } from '../../errors.ts';
 import type { Graph } from '../graph/graph.ts';
-import { rewrite } from './rewrite.ts';
-import { ENGINE, RULES } from './rules.ts';
+import { rewrite, type Match, type Rule } from './rewrite.ts';
+import { RULES } from './rules.ts';
+
+/** Nodes of the source network that are not to be the root of a fused one, with the reason. */
+export type Declined = Map<string, string>;
+
+/** The rule without the matches that were declined before, or whose constants it turns out not to take. */
+function guarded(rule: Rule, declined: Declined): Rule {
+  const accepts = (match: Match): boolean => {
+    const { name } = match.root;
+    if (declined.has(name) || rule.where?.(match) === false) return false;
+    try {
+      rule.replace(match);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DeployError)) throw error;
+      declined.set(name, error.message);
+      return false;
+    }
+  };
+  return { ...rule, where: accepts };
+}
 
 /**
- * Rewrites an integer network to nodes of the engine domain (see rules.ts).
- * @throws DeployError naming the first operator, and its node, that no rule could take up
+ * Rewrites an integer network to nodes of the engine domain where a pattern fits (see rules.ts).
+ * @param declined matches to leave alone, by their root; those whose constants fit no engine are added
  */
-export function fuse(graph: Graph): Graph {
-  const fused = RULES.reduce(rewrite, graph);
-  for (const node of fused.nodes) {
-    if (node.domain === ENGINE && node.op !== 'Sum') continue;
-    const op = node.op === 'Sum' ? 'Add' : node.op;
-    const inputs = node.inputs.map((name) => {
-      const tensor = fused.tensors.get(name);
-      return `${name} ${tensor?.type ?? 'unknown'} [${tensor?.shape.join(', ') ?? '?'}]`;
-    });
-    throw new DeployError(
-      `node ${node.name}: operator ${op} on (${inputs.join('; ')}) fits no pattern of the deployment; it takes linear layers (MatMul, Add, RequantShift, Relu), attention heads (ITAPartialMax), sums and iNoNorm, and table lookups (Gather, Slice, Concat)`,
-    );
-  }
-  return fused;
+export function fuse(graph: Graph, declined: Declined = new Map()): Graph {
+  return RULES.map((rule) => guarded(rule, declined)).reduce(rewrite, graph);
 }

@@ -163,7 +163,9 @@ export const RULES: readonly Rule[] = [
         any('v'),
       ),
     ),
-    where: (match) => match.tensor('q').shape.length === 2 && swapsAxes(match.node('keys')),
+    where: (match) =>
+      [match.tensor('q'), match.tensor('v')].every(({ shape }) => shape.length === 2) &&
+      swapsAxes(match.node('keys')),
     replace: (match) => {
       const scale = requantShift(match.node('scale'), match.tensor('scale.mul'), match.tensor('scale.add'));
       const requant = requantShift(match.node('requant'), match.tensor('mul'), match.tensor('add'));

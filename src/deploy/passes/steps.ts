@@ -1,5 +1,6 @@
 /** The steps of a deployed network: what one engine does in one go, with every constant resolved. */
 import type { Tensor } from '../graph/graph.ts';
+import type { KernelCall } from '../kernels/call.ts';
 import type { AcceleratorRequant } from './requant.ts';
 
 interface StepBase {
@@ -60,7 +61,19 @@ export interface GatherStep extends StepBase {
   readonly offsets: readonly number[];
 }
 
-export type Step = LinearStep | AttentionStep | SumStep | GatherStep;
+/** Calls of hart kernels on tensors in main memory, which are dense: the rest of the operators. */
+export interface KernelStep extends StepBase {
+  readonly kind: 'kernel';
+  readonly engine: 'harts';
+  /** Activations the calls read. */
+  readonly inputs: readonly string[];
+  readonly calls: readonly KernelCall[];
+}
+
+/** Steps with tiles or DMA, whose int8 matrices lie with rows padded to whole tiles. */
+export type TiledKind = LinearStep | AttentionStep | SumStep | GatherStep;
+
+export type Step = TiledKind | KernelStep;
 
 /** A network as steps in order of execution. */
 export interface Program {
@@ -70,11 +83,25 @@ export interface Program {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly steps: readonly Step[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** Tensors that are others under another shape, by name; none of them is an input or output. */
+  readonly views: ReadonlyMap<string, string>;
+  /** Tensors whose rows are padded to whole tiles; all others are dense. */
+  readonly padded: ReadonlySet<string>;
 }
 
 /** Names of the activations (and constants of `sum`) a step reads from DRAM by tensor name. */
 export function inputsOf(step: Step): readonly string[] {
   if (step.kind === 'linear') return [step.input];
   if (step.kind === 'attention') return [step.q, step.k, step.v];
+  if (step.kind === 'kernel') return step.inputs;
   return step.kind === 'sum' ? step.terms : [step.ids];
+}
+
+/** The step with the tensors it reads under the names `name` gives them. */
+export function renamed(step: Step, name: (tensor: string) => string): Step {
+  if (step.kind === 'linear') return { ...step, input: name(step.input) };
+  if (step.kind === 'attention') return { ...step, q: name(step.q), k: name(step.k), v: name(step.v) };
+  if (step.kind === 'sum') return { ...step, terms: step.terms.map(name) };
+  if (step.kind === 'gather') return { ...step, ids: name(step.ids) };
+  return step;
 }

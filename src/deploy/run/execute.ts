@@ -4,7 +4,7 @@ import { type EngineChoice, Machine, type Statistics } from '../../cluster/machi
 import type { Program } from '../../elf/elf.ts';
 import { DeployError, MachineError } from '../../errors.ts';
 import type { HostConsole } from '../../host/console.ts';
-import { type Plan, readTensor, type TensorPlace, writeTensor } from '../deploy.ts';
+import { type Plan, type ReadData, readTensor, type TensorPlace, writeTensor } from '../deploy.ts';
 import type { TensorData } from '../graph/graph.ts';
 
 /** Instructions between two reports of progress. */
@@ -25,7 +25,7 @@ export interface Execution {
   /** Host seconds the emulated run took. */
   readonly wallSeconds: number;
   /** The tensor as the network defines it, from guest memory. @throws DeployError if it was not kept */
-  read(tensor: string): Int8Array | Int32Array;
+  read(tensor: string): ReadData;
 }
 
 /**
@@ -54,7 +54,7 @@ export function execute(
   const status = runToEnd(machine, options);
   const wallSeconds = (performance.now() - start) / 1000;
   if (status !== 0) throw new MachineError(`the firmware ended with status ${status}, expected 0`);
-  const read = (tensor: string): Int8Array | Int32Array => {
+  const read = (tensor: string): ReadData => {
     const place: TensorPlace | undefined = plan.tensors[tensor];
     if (!place?.kept) throw new DeployError(`tensor ${tensor} is not kept until the end of the run`);
     return readTensor(place, addressOf(program, place.symbol), (address, bytes) =>

@@ -1,11 +1,8 @@
 /** Tiling of element-wise steps: blocks of rows, double-buffered, each block shared out over all harts. */
-import { DeployError } from '../../errors.ts';
 import type { Program, SumStep } from '../passes/steps.ts';
 import { placeL1, tooSmall, type L1Plan } from './l1.ts';
 import { layoutOf } from './layout.ts';
 
-/** Most terms one sum takes: SUM_MAX_TERMS of firmware/kernels/sum.h. */
-export const MAX_TERMS = 8;
 /** Blocks a step is cut into where TCDM would hold fewer, so that transfers overlap with computing. */
 const BLOCKS = 4;
 
@@ -20,13 +17,8 @@ export interface SumPlan {
   readonly l1: L1Plan;
 }
 
-/** @throws DeployError naming the step when it adds too many tensors, or with the smallest budget that fits */
+/** @throws DeployError naming the step and the smallest budget that fits */
 export function tileSum(step: SumStep, program: Program, budget: number): SumPlan {
-  if (step.terms.length > MAX_TERMS) {
-    throw new DeployError(
-      `node ${step.name}: it adds ${step.terms.length} tensors, at most ${MAX_TERMS} are supported`,
-    );
-  }
   const output = program.tensors.get(step.output);
   if (!output) throw new Error(`network ${program.name} has no tensor ${step.output}`);
   const { rows, columns } = layoutOf(output);

@@ -1,5 +1,5 @@
 /** The tiling stage: a plan for every step, within the L1 budget. */
-import { DeployError } from '../../errors.ts';
+import type { Tensor } from '../graph/graph.ts';
 import { biasOfZero } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
 import type { LinearStep, Program, Step } from '../passes/steps.ts';
@@ -14,7 +14,14 @@ export interface GatherPlan {
   readonly dmaBytes: number;
 }
 
-export type TilePlan = LinearPlan | AttentionPlan | SumPlan | GatherPlan;
+/** Kernels on main memory have no tiles either. */
+export interface KernelPlan {
+  readonly kind: 'kernel';
+  readonly kernels: readonly string[];
+  readonly dmaBytes: 0;
+}
+
+export type TilePlan = LinearPlan | AttentionPlan | SumPlan | GatherPlan | KernelPlan;
 
 export interface TiledStep<S extends Step = Step, P extends TilePlan = TilePlan> {
   readonly step: S;
@@ -31,7 +38,6 @@ export interface TiledProgram extends Omit<Program, 'steps'> {
  * @throws DeployError naming the step and the smallest budget that would fit
  */
 export function tile(program: Program, l1Bytes: number): TiledProgram {
-  checkPadding(program);
   return { ...program, steps: program.steps.map((step) => ({ step, plan: planOf(step, program, l1Bytes) })) };
 }
 
@@ -39,6 +45,8 @@ function planOf(step: Step, program: Program, budget: number): TilePlan {
   if (step.kind === 'linear') return tileLinear(step, program, budget);
   if (step.kind === 'attention') return tileAttention(step, program, budget);
   if (step.kind === 'sum') return tileSum(step, program, budget);
+  if (step.kind === 'kernel')
+    return { kind: 'kernel', kernels: step.calls.map(({ kernel }) => kernel), dmaBytes: 0 };
   const [rows] = program.tensors.get(step.output)?.shape ?? [0];
   return { kind: 'gather', rows, dmaBytes: rows * step.offsets.length * step.table.shape[1] };
 }
@@ -46,22 +54,28 @@ function planOf(step: Step, program: Program, budget: number): TilePlan {
 /**
  * Heads narrower than whole tiles are padded, and the padding of queries and keys must be zero: it is, when they
  * come from linear layers (whose padded weights are zero) with a bias that requantises to zero.
+ * @returns the attention steps for which that is not so, and why
  */
-function checkPadding(program: Program): void {
-  const producers = new Map(program.steps.map((step) => [step.output, step]));
-  for (const step of program.steps) {
-    if (step.kind !== 'attention') continue;
-    for (const operand of [step.q, step.k]) {
-      const width = program.tensors.get(operand)?.shape[1] ?? 0;
+export function paddingProblems(
+  steps: readonly Step[],
+  tensors: ReadonlyMap<string, Tensor>,
+): [step: string, problem: string][] {
+  const producers = new Map(steps.map((step) => [step.output, step]));
+  return steps.flatMap((step) => {
+    if (step.kind !== 'attention') return [];
+    return [step.q, step.k].flatMap((operand): [string, string][] => {
+      const width = tensors.get(operand)?.shape[1] ?? 0;
       const producer = producers.get(operand);
-      const padded = width % TILE !== 0;
-      if (padded && !(producer?.kind === 'linear' && padsWithZeros(producer))) {
-        throw new DeployError(
-          `node ${step.name}: ${operand} is ${width} wide and must be padded with zeros to ${Math.ceil(width / TILE) * TILE}, but ${producer?.name ?? 'a graph input'} cannot write zeros there`,
-        );
-      }
-    }
-  }
+      if (width % TILE === 0 || (producer?.kind === 'linear' && padsWithZeros(producer))) return [];
+      const padded = Math.ceil(width / TILE) * TILE;
+      return [
+        [
+          step.name,
+          `node ${step.name}: ${operand} is ${width} wide and must be padded with zeros to ${padded}, but ${producer?.name ?? 'what produces it'} cannot write zeros there`,
+        ],
+      ];
+    });
+  });
 }
 
 const padsWithZeros = ({ requant, bias }: LinearStep): boolean =>

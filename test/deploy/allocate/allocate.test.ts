@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allocate, place, type Keep } from '../../../src/deploy/allocate/allocate.ts';
-import { assign } from '../../../src/deploy/passes/assign.ts';
-import { fuse } from '../../../src/deploy/passes/fuse.ts';
+import { lower } from '../../../src/deploy/passes/lower.ts';
 import { tile } from '../../../src/deploy/tile/tile.ts';
 import { Network } from '../networks.ts';
 
@@ -18,7 +17,7 @@ function allocation(keep: Keep) {
   const n = new Network();
   let x = n.linear('first', n.input('x', 64, 64), 64);
   for (let i = 0; i < 6; i++) x = n.norm(`norm_${i}`, n.add(`sum_${i}`, n.linear(`linear_${i}`, x, 64), x));
-  return allocate(tile(assign(fuse(n.build(x)), { softmaxShift: 0 }), 98_304), keep);
+  return allocate(tile(lower(n.build(x), { softmaxShift: 0 }), 98_304), keep);
 }
 
 describe('static allocation', () => {

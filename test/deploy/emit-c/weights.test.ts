@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { packBias, tileWeight } from '../../../src/deploy/emit-c/weights.ts';
 import { Names } from '../../../src/deploy/emit-c/names.ts';
-import { assign } from '../../../src/deploy/passes/assign.ts';
-import { fuse } from '../../../src/deploy/passes/fuse.ts';
+import { lower } from '../../../src/deploy/passes/lower.ts';
 import { requantise } from '../../../src/deploy/passes/requant.ts';
 import type { LinearStep } from '../../../src/deploy/passes/steps.ts';
 import { bytes, Network } from '../networks.ts';
@@ -35,7 +34,7 @@ describe('weights', () => {
     const graph = n.build(
       n.linear('y', n.input('x', 64, 64), 32, { mul: 200, shift: 10, add: 512 + 5 * 1024 }),
     );
-    const [step] = assign(fuse(graph), { softmaxShift: 0 }).steps as LinearStep[];
+    const [step] = lower(graph, { softmaxShift: 0 }).steps as LinearStep[];
     const packed = packBias(step);
     expect(packed).toHaveLength(192);
     const value = (i: number): number =>

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { assign } from '../../../src/deploy/passes/assign.ts';
-import { fuse } from '../../../src/deploy/passes/fuse.ts';
+import { lower } from '../../../src/deploy/passes/lower.ts';
 import { acceleratorRequant, biasOfZero, requantise } from '../../../src/deploy/passes/requant.ts';
 import type { SumStep } from '../../../src/deploy/passes/steps.ts';
 import { Network, type LinearOptions } from '../networks.ts';
 
 const program = (build: (n: Network) => string) => {
   const n = new Network();
-  return assign(fuse(n.build(build(n))), { softmaxShift: 0 });
+  return lower(n.build(build(n)), { softmaxShift: 0 });
 };
 const linear = (rows: number, inner: number, columns: number, options?: LinearOptions) => () =>
   program((n) => n.linear('y', n.input('x', rows, inner), columns, options));
@@ -33,7 +32,7 @@ describe('engine assignment', () => {
     [
       'a multiplier above 255',
       linear(64, 64, 64, { mul: 256 }),
-      'node y: it needs the accelerator (no hart kernel multiplies matrices), but its requantisation multiplies by 256, the accelerator by 0 to 255',
+      'node y: the accelerator does not take it: its requantisation multiplies by 256, the accelerator by 0 to 255',
     ],
     [
       'an addend off the grid',
@@ -75,8 +74,9 @@ describe('engine assignment', () => {
         ),
       "its softmax has shift 5, the machine's accelerator 0 (see --softmax-shift)",
     ],
-  ])('refuses %s', (_, deploy, message) => {
-    expect(deploy).toThrow(message);
+  ])('leaves %s to the harts and says why', (_, deploy, message) => {
+    const { steps } = deploy();
+    expect(steps.some(({ kind, reason }) => kind === 'kernel' && reason.includes(message))).toBe(true);
   });
 
   test('folds the scale of iNoNorm into weight and bias', () => {

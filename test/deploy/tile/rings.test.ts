@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { assign } from '../../../src/deploy/passes/assign.ts';
-import { fuse } from '../../../src/deploy/passes/fuse.ts';
+import { lower } from '../../../src/deploy/passes/lower.ts';
 import type { AttentionPlan } from '../../../src/deploy/tile/attention.ts';
 import type { LinearPlan } from '../../../src/deploy/tile/linear.ts';
 import { TILE_BYTES } from '../../../src/deploy/tile/linear.ts';
@@ -14,7 +13,7 @@ const BUDGET = 96 * 1024;
 
 function plans(build: (n: Network) => string, budget = BUDGET): TilePlan[] {
   const n = new Network();
-  return tile(assign(fuse(n.build(build(n))), { softmaxShift: 0 }), budget).steps.map(({ plan }) => plan);
+  return tile(lower(n.build(build(n)), { softmaxShift: 0 }), budget).steps.map(({ plan }) => plan);
 }
 
 const linearPlan = (rows: number, inner: number, columns: number, budget = BUDGET): LinearPlan =>
@@ -163,12 +162,12 @@ const sum = (budget: number): SumPlan =>
   )[0] as SumPlan;
 
 /** A head 32 wide whose queries are all requantised to (0 + add) >> 12. */
-const constantQueries = (add: number) => () =>
+const constantQueries = (add: number): string[] =>
   plans((n) => {
     const x = n.input('x', 64, 64);
     const q = n.linear('q', x, 32, { mul: 0, add });
     return n.attention('o', q, n.linear('k', x, 32), n.linear('v', x, 32));
-  });
+  }).map(({ kind }) => kind);
 
 describe('tiling', () => {
   test('loads every tile once when one operand fits whole', () => {
@@ -194,7 +193,7 @@ describe('tiling', () => {
     for (const plan of plans((n) =>
       n.norm('y', n.add('sum', n.head('o', n.input('x', 128, 64), 64), n.input('z', 128, 64))),
     )) {
-      if (plan.kind === 'gather') continue;
+      if (!('l1' in plan)) continue;
       const { buffers, bytes } = plan.l1;
       buffers.forEach(({ offset, bytes: size }, i) => {
         expect(offset % 128).toBe(0);
@@ -211,10 +210,8 @@ describe('tiling', () => {
     );
   });
 
-  test('refuses to pad queries that cannot be padded with zeros', () => {
-    expect(constantQueries(2048)).not.toThrow();
-    expect(constantQueries(2048 + 4096)).toThrow(
-      'node o: q is 32 wide and must be padded with zeros to 64, but q cannot write zeros there',
-    );
+  test('leaves queries that cannot be padded with zeros to the harts', () => {
+    expect(constantQueries(2048)).toContain('attention');
+    expect(constantQueries(2048 + 4096)).not.toContain('attention');
   });
 });
