@@ -227,6 +227,13 @@ export const monitorCommands: readonly MonitorCommand[] = [
     run: ({ target }) => perHart(target, 'cycle', 'largest', target.cycles),
   },
   {
+    name: 'hash',
+    args: '',
+    help: 'a hash of all writable memory, as run --json prints it: equal runs have equal ones',
+    run: ({ debuggee, target }) =>
+      `memory hash ${debuggee.machine.memoryHash()} at position ${target.position}\n`,
+  },
+  {
     name: 'perf',
     args: '[reset]',
     help: 'instructions, cycles and sleep of each hart, work of DMA and accelerator; reset counts from now',

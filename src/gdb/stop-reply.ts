@@ -1,5 +1,6 @@
 /** Why the machine halted, in the words of the protocol (GDB manual, "Stop Reply Packets"). */
 import type { Access, FaultKind, Stop, Target } from '../debug/target.ts';
+import { hex } from '../errors.ts';
 import { wordText } from './request.ts';
 import { PROCESS, threadText } from './thread-id.ts';
 
@@ -72,6 +73,10 @@ export function stopReply(stop: Stop, target: Target, client: ClientFeatures): s
   );
 }
 
-/** What the user is told besides the signal: the sentence of a fault or an error of the machine. */
-export const sentenceOf = (stop: Stop): string | undefined =>
-  stop.kind === 'fault' || stop.kind === 'machine error' ? stop.reason : undefined;
+/** What the user is told besides the signal: the sentence of a fault or an error of the machine, and who else made an access. */
+export function sentenceOf(stop: Stop): string | undefined {
+  if (stop.kind === 'fault' || stop.kind === 'machine error') return stop.reason;
+  if (stop.kind !== 'watchpoint' || stop.by === 'hart') return undefined;
+  const who = stop.by === 'dma' ? 'DMA' : 'accelerator';
+  return `the ${who} has made the watched access to ${hex(stop.address)}; hart ${stop.hart} had its turn`;
+}
