@@ -21,12 +21,14 @@ export interface LoopContext {
   decode(address: number): Decoded | undefined;
 }
 
-/** Absent addresses are null, so that the state survives as JSON. */
+/**
+ * What decides how loops go on; what was looked at along the way is left out, since engines differ in it. Absent
+ * addresses are null, so that the state survives as JSON.
+ */
 export interface LoopsState {
   readonly registers: Int32Array;
   readonly misaligned: readonly (number | null)[];
   readonly endSetBy: readonly (number | null)[];
-  readonly sound: readonly (readonly number[])[];
   readonly suspect: boolean;
 }
 
@@ -74,8 +76,7 @@ export class HardwareLoops {
     return {
       registers: this.registers.slice(),
       misaligned: this.#misaligned.map((pc) => pc ?? null),
-      endSetBy: this.#endSetBy.map((pc) => pc ?? null),
-      sound: this.#sound.map((bodies) => [...bodies]),
+      endSetBy: this.#endSetBy.map((pc, loop) => (pc === this.get(loop, 'last') ? pc : null)),
       suspect: this.#suspect,
     };
   }
@@ -85,10 +86,7 @@ export class HardwareLoops {
     this.registers.set(state.registers);
     for (const [i, at] of state.misaligned.entries()) this.#misaligned[i] = at ?? undefined;
     for (const [i, at] of state.endSetBy.entries()) this.#endSetBy[i] = at ?? undefined;
-    for (const [i, bodies] of state.sound.entries()) {
-      this.#sound[i].clear();
-      for (const body of bodies) this.#sound[i].add(body);
-    }
+    for (const sound of this.#sound) sound.clear();
     this.#suspect = state.suspect;
     for (const loop of [0, 1]) this.#context.watchEnd(this.get(loop, 'last'));
     if (!state.suspect) return;
