@@ -15,7 +15,7 @@ import type { Graph, TensorData } from './graph/graph.ts';
 import { lower } from './passes/lower.ts';
 import { tile } from './tile/tile.ts';
 
-export { buildFirmware } from './firmware/build.ts';
+export { buildFirmware, buildHost } from './firmware/build.ts';
 export { hasXpulp };
 export type { Deployment, Plan, StepReport } from './emit-c/project.ts';
 export type { TensorPlace } from './emit-c/network.ts';
@@ -74,7 +74,12 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
   const program = lower(check(graph), { softmaxShift });
   const tiled = tile(program, l1Bytes);
-  const deployment = emitProject(tiled, allocate(tiled, keep), { l1Bytes, dramBytes, xpulp }, inputs);
+  const deployment = emitProject(
+    tiled,
+    allocate(tiled, keep),
+    { l1Bytes, dramBytes, xpulp, softmaxShift },
+    inputs,
+  );
   const { weightBytes, arenaBytes } = deployment.plan;
   const needed = weightBytes + arenaBytes + CODE_BYTES;
   if (needed > dramBytes) {
@@ -103,7 +108,7 @@ function l1Budget(tcdmBytes: number, wanted: number | undefined): number {
 
 /** The repository's firmware directory: runtime, kernels, headers, linker script. */
 const FIRMWARE = join(packageRoot, 'firmware');
-const COPIED = ['include', 'runtime', 'kernels', 'link.ld', 'flags.mk'];
+const COPIED = ['include', 'runtime', 'kernels', 'host', 'link.ld', 'flags.mk'];
 
 /**
  * Writes a deployment to `dir`, with a copy of the firmware's own files, so that it builds on its own. Files that are there

@@ -5,7 +5,7 @@ import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
 import type { TiledProgram } from '../tile/tile.ts';
 import { floatText } from './kernel.ts';
-import { declaration, emitNetwork, type TensorPlace } from './network.ts';
+import { declaration, emitNetwork, symbolOf, type TensorPlace } from './network.ts';
 import { emitWeightsAssembly, emitWeightsHeader } from './weights.ts';
 import { comment } from './names.ts';
 
@@ -55,6 +55,8 @@ export interface Target {
   readonly dramBytes: number;
   /** The Xpulp version of the kernels. */
   readonly xpulp: boolean;
+  /** Of the accelerator, which the host computes in C. */
+  readonly softmaxShift: number;
 }
 
 const MACS_PER_JOB = 64 * 64 * 64;
@@ -99,6 +101,7 @@ export function emitProject(
       ['weights.bin', weights],
       ['inputs.c', emitInputs(tiled, allocation, inputs)],
       ['main.c', MAIN],
+      ['host_tensors.c', hostTensors(tiled)],
       ['Makefile', makefile(target)],
       ['plan.json', `${JSON.stringify(plan, null, 1)}\n`],
     ]),
@@ -141,6 +144,18 @@ function emitInputs(
   return `/** The input the network runs on unless the host writes another one before the start. */\n#include "network.h"\n\n${arrays.join('\n')}`;
 }
 
+/** What the network reads and writes as a program of the host (firmware/host). */
+function hostTensors({ inputs, outputs }: TiledProgram): string {
+  const list = (name: string, tensors: readonly string[]): string =>
+    [
+      `const struct host_tensor ${name}[] = {`,
+      ...tensors.map((tensor) => `    {${symbolOf(tensor)}, sizeof ${symbolOf(tensor)}},`),
+      '    {NULL, 0},',
+      '};',
+    ].join('\n');
+  return `/** Inputs and outputs of the network for the host. */\n#include "host.h"\n#include "network.h"\n\n${list('host_inputs', inputs)}\n\n${list('host_outputs', outputs)}\n`;
+}
+
 const MAIN = `/** Runs the network once, on every hart. */
 #include "network.h"
 
@@ -153,7 +168,9 @@ int main(void) {
 const makefile = ({
   dramBytes,
   xpulp,
-}: Target): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf.
+  softmaxShift,
+}: Target): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf; 'make host' builds the
+# same C for this computer, the accelerator included (host/), with HOST_CC.
 
 FIRMWARE := .
 include flags.mk
@@ -171,10 +188,27 @@ build/%.o: % Makefile flags.mk
 
 build/weights.S.o: weights.bin
 
+HOST_CC ?= cc
+HOST_CFLAGS ?= -O2 -g
+HOST_FLAGS = -std=c11 -Wall -Wextra -Werror -DITA_SOFTMAX_SHIFT=${softmaxShift} -Ihost -I. -Iinclude -Ikernels -MMD -MP
+HOST_SOURCES := inputs.c network.c weights.S host_tensors.c $(wildcard kernels/*.c host/*.c)
+HOST_OBJECTS := $(patsubst %,build/host/%.o,$(HOST_SOURCES))
+
+host: network-host
+
+network-host: $(HOST_OBJECTS)
+\t$(HOST_CC) $(HOST_CFLAGS) $(HOST_OBJECTS) -o $@
+
+build/host/%.o: % Makefile
+\t@mkdir -p $(@D)
+\t$(HOST_CC) $(HOST_FLAGS) $(HOST_CFLAGS) -c $< -o $@
+
+build/host/weights.S.o: weights.bin
+
 clean:
-\trm -rf build network.elf
+\trm -rf build network.elf network-host
 
-.PHONY: clean
+.PHONY: clean host
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d)
 `;

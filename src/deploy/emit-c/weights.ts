@@ -107,7 +107,7 @@ export function emitWeightsAssembly(constants: readonly Constant[]): string {
       `  .incbin "weights.bin", ${offset}, ${bytes}`,
     ].join('\n'),
   );
-  return `# The constants of the network, cut out of weights.bin.\n\n  .section .weights, "a"\n\n${symbols.join('\n\n')}\n`;
+  return `# The constants of the network, cut out of weights.bin.\n\n  .section .note.GNU-stack, "", @progbits\n  .section .weights, "a"\n\n${symbols.join('\n\n')}\n`;
 }
 
 /** Their declarations. */
