@@ -22,7 +22,7 @@ export interface KwtFlags extends MachineFlags {
 /** Directory of models, as an environment variable: kwt1/kwt1_params.npz below it is used without `--weights`. */
 const MODELS = 'OCTET_MODELS';
 /** Clips taken for calibration. */
-const MOST_CLIPS = 12;
+const MOST_CLIPS = 18;
 
 const named = (file: string): NamedFile => ({ file, bytes: readInput(file) });
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;

@@ -33,6 +33,9 @@ export interface EncoderShape {
   readonly headSize: number;
 }
 
+/** Columns the accelerator accumulates over at most (accelerator specification §10). */
+const MOST_INNER = 960;
+
 /** What a mask adds to the logits of padding. */
 const MASKED = -10_000;
 
@@ -76,6 +79,17 @@ export class Encoder {
     return this.graph.node('Add', name, [a, b]);
   }
 
+  /** What `name` holds as a constant of this shape. */
+  constant(name: string, shape: readonly number[], values: ArrayLike<number>): string {
+    return this.#constant(name, shape, values);
+  }
+
+  /** Rows and columns of a matrix. */
+  shapeOf(x: string): readonly [rows: number, columns: number] {
+    const [rows = 1, columns = 1] = this.graph.tensors.get(x)?.shape ?? [];
+    return [rows, columns];
+  }
+
   /** A table of one row for each row of the sequence. */
   table(name: string, columns: number, values: ArrayLike<number>): string {
     return this.#constant(name, [this.#shape.sequence, columns], values);
@@ -91,6 +105,30 @@ export class Encoder {
     if (parts.length === 0) return last;
     const sum = parts.reduce((a, b, i) => this.add(`${name}/sum_${i}`, a, b));
     return this.add(name, sum, last);
+  }
+
+  /**
+   * A feed-forward network with GELU. More than 960 inner columns, which the accelerator cannot accumulate, are computed in
+   * equal parts whose results are added.
+   */
+  feedForward(name: string, x: string, up: LinearParameters, down: LinearParameters): string {
+    const [, width] = this.shapeOf(x);
+    const hidden = up.weight.length / width;
+    const outputs = down.weight.length / hidden;
+    const parts = Math.ceil(hidden / MOST_INNER);
+    const own = hidden / parts;
+    const results = Array.from({ length: parts }, (_, p) => {
+      const at = parts === 1 ? name : `${name}/part_${p}`;
+      const inner = this.linear(`${at}/up`, x, own, {
+        weight: columnsOf(up.weight, hidden, p * own, own),
+        ...(up.bias ? { bias: columnsOf(up.bias, hidden, p * own, own) } : {}),
+      });
+      return this.linear(`${at}/down`, this.gelu(`${at}/gelu`, inner), outputs, {
+        weight: Float64Array.from({ length: own * outputs }, (_w, i) => down.weight[p * own * outputs + i]),
+        ...(down.bias && p === 0 ? { bias: down.bias } : {}),
+      });
+    });
+    return results.reduce((a, b, i) => this.add(`${name}/sum_${i}`, a, b));
   }
 
   #head(name: string, x: string, h: number, outputs: number, parameters: AttentionParameters): string {

@@ -2,11 +2,11 @@
 import { DeployError } from '../../errors.ts';
 import { numberAttribute } from '../graph/attributes.ts';
 import { numeric, type NumericData } from '../graph/elements.ts';
-import type { Node } from '../graph/graph.ts';
+import type { Graph, Node } from '../graph/graph.ts';
 import { lowerGelu, lowerLayerNormalization } from './activations.ts';
 import { HART_BITS, sumsOf, type Held, type Lowering } from './lowering.ts';
 import { ACCELERATOR_BITS, largest, multiplierFor, quantiseWeights, toInt8 } from './multiplier.ts';
-import { isBias, isColumnVector, operands, SAME_UNITS, scalarOf } from './scales.ts';
+import { isBias, isColumnVector, operands, SAME_UNITS, scalarOf, tensorOf, type Uses } from './scales.ts';
 import { fitSoftmax } from './softmax.ts';
 
 export type Lower = (at: Lowering, node: Node) => void;
@@ -88,6 +88,10 @@ const add: Lower = (at, node) => {
   }
   const scale = at.scaleOf(flowing);
   const units = (name: string): string => {
+    const held = at.tensor(name).data ? undefined : at.read(name);
+    // Sums of sums stay int32 where nothing else reads them.
+    const inner = held?.wide && at.uses.producer(name)?.op === node.op && at.uses.onlyReader(name);
+    if (held && inner && held.bits === HART_BITS && held.scale === scale) return held.tensor;
     const { data, shape } = at.tensor(name);
     return data
       ? at.constant(name, 'int8', shape, toInt8(valuesOf(at, name), scale))
@@ -155,11 +159,23 @@ const concat: Lower = (at, node) => {
   at.hold(output, { tensor: output, scale, wide: false, bits: ACCELERATOR_BITS });
 };
 
+/** The values [keys, width] that the probabilities of a softmax are multiplied with, where nothing else reads these. */
+export function valuesBehind(graph: Graph, uses: Uses, softmax: Node): string | undefined {
+  const reader = uses.onlyReader(softmax.outputs[0]);
+  if (reader?.op !== 'MatMul' || reader.inputs[0] !== softmax.outputs[0]) return undefined;
+  const [, values] = reader.inputs;
+  const { shape, data } = tensorOf(graph, values);
+  return shape.length === 2 && !data ? values : undefined;
+}
+
 const softmax: Lower = (at, node) => {
   const [input] = node.inputs;
   const [output] = node.outputs;
   const shift = at.options.softmaxShift;
-  const fit = fitSoftmax(at.statistics.rows(input), shift);
+  const logitRows = at.statistics.rows(input);
+  const whole = at.statistics.whole(valuesBehind(at.source, at.uses, node) ?? '');
+  const values = logitRows.map((_, r) => whole[Math.floor((r * whole.length) / logitRows.length)]);
+  const fit = fitSoftmax({ logits: logitRows, ...(whole.length > 0 ? { values } : {}) }, shift);
   const logits = at.moved(input, at.fresh(`${node.name}/logits`), fit.scale, fit.addend);
   const tensor = at.emit(node, 'ITAPartialMax', [logits.tensor], {
     domain: 'octet',

@@ -9,9 +9,9 @@ import type { Graph, Tensor, TensorData } from '../graph/graph.ts';
 import { canonical } from './canonical.ts';
 import { Lowering, type Held } from './lowering.ts';
 import { maskedAttention, widenMasked } from './mask.ts';
-import { LOWERING, unsupported } from './operators.ts';
+import { LOWERING, unsupported, valuesBehind } from './operators.ts';
 import { chooseScales, Uses } from './scales.ts';
-import { observe, type Padding, type Sample } from './statistics.ts';
+import { observe, type Kept, type Padding, type Sample } from './statistics.ts';
 
 /** Prefix of the metadata that state the scales of inputs and outputs. */
 const SCALE_KEY = 'scale:';
@@ -65,16 +65,11 @@ export function quantise(
   const masks = maskedAttention(float);
   if (masks.length > 0) {
     progress('calibrating the masked heads');
-    const watched = new Set(masks.flatMap(({ query, key }) => [query, key]));
-    float = widenMasked(float, masks, observe(float, calibration, watched, percentile, padding));
+    const rows = new Set(masks.flatMap(({ query, key }) => [query, key]));
+    float = widenMasked(float, masks, observe(float, calibration, { rows }, percentile, padding));
   }
   progress('calibrating');
-  const watched = new Set(
-    float.nodes
-      .filter(({ op }) => op === 'Softmax' || op === 'LayerNormalization')
-      .map(({ inputs }) => inputs[0]),
-  );
-  const statistics = observe(float, calibration, watched, percentile, padding);
+  const statistics = observe(float, calibration, watchedIn(float), percentile, padding);
   const lowering = new Lowering(float, statistics, chooseScales(float, statistics), { softmaxShift });
   const uses = new Uses(float);
   for (const name of float.inputs) {
@@ -101,6 +96,15 @@ export function quantise(
     quantised: `percentile ${percentile}, ${calibration.length} calibration inputs, softmax shift ${softmaxShift}`,
   });
   return { graph, float, tensors };
+}
+
+/** What calibration keeps: rows of the inputs of softmaxes and normalisations, and the values of each attention. */
+function watchedIn(graph: Graph): Kept {
+  const softmaxes = graph.nodes.filter(({ op }) => op === 'Softmax');
+  const norms = graph.nodes.filter(({ op }) => op === 'LayerNormalization');
+  const uses = new Uses(graph);
+  const values = softmaxes.flatMap((softmax) => valuesBehind(graph, uses, softmax) ?? []);
+  return { rows: new Set([...softmaxes, ...norms].map(({ inputs }) => inputs[0])), whole: new Set(values) };
 }
 
 /** An input that only meets constant matrices gets a scale for each column: the matrices' rows take them up. */

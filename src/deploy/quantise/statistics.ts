@@ -52,7 +52,7 @@ class Histogram {
 }
 
 /** Rows kept of each watched tensor. */
-const MOST_ROWS = 192;
+const MOST_ROWS = 144;
 
 /** What the calibration inputs gave. */
 export interface Statistics {
@@ -60,8 +60,10 @@ export interface Statistics {
   range(tensor: string): number;
   /** Range of each column (last axis) of the tensor; only for graph inputs. */
   columnRanges(tensor: string): readonly number[];
-  /** Rows of a watched tensor, spread over all samples. */
+  /** Rows of a watched tensor, spread over all samples; as many of each sample. */
   rows(tensor: string): readonly Float64Array[];
+  /** A watched tensor whole, for each sample. */
+  whole(tensor: string): readonly NumericData[];
 }
 
 /** The part of a tensor that is no padding. */
@@ -75,21 +77,27 @@ export function validPart(data: NumericData, shape: readonly number[], padding?:
   return kept;
 }
 
+/** Watched tensors: those of which rows are kept, and those kept whole. */
+export interface Kept {
+  readonly rows: ReadonlySet<string>;
+  readonly whole?: ReadonlySet<string>;
+}
+
 /**
  * Evaluates the network on every sample and keeps what quantisation needs to know.
- * @param watched tensors of which rows are kept
  * @param percent percentile taken as the range, 99.9 by default
  */
 export function observe(
   graph: Graph,
   samples: readonly Sample[],
-  watched: ReadonlySet<string>,
+  kept: Kept,
   percent = 99.9,
   padding?: Padding,
 ): Statistics {
   const histograms = new Map<string, Histogram>();
   const columns = new Map<string, Histogram[]>();
   const rows = new Map<string, Float64Array[]>();
+  const whole = new Map<string, NumericData[]>();
   const see = (name: string, data: TensorData, share: number): void => {
     const { type, shape } = graph.tensors.get(name) as Tensor;
     if (!isFloat(type)) return;
@@ -105,13 +113,14 @@ export function observe(
         column.add(Float64Array.from({ length: part.length / width }, (_, r) => part[r * width + c])),
       );
     }
-    if (!watched.has(name)) return;
-    const kept = rows.get(name) ?? [];
-    rows.set(name, kept);
+    if (kept.whole?.has(name)) whole.set(name, [...(whole.get(name) ?? []), numeric(data).slice()]);
+    if (!kept.rows.has(name)) return;
+    const own = rows.get(name) ?? [];
+    rows.set(name, own);
     const count = part.length / width;
     for (let i = 0; i < share; i++) {
       const row = Math.floor((i * count) / share);
-      kept.push(Float64Array.from(part.subarray(row * width, (row + 1) * width)));
+      own.push(Float64Array.from(part.subarray(row * width, (row + 1) * width)));
     }
   };
   const share = Math.max(1, Math.floor(MOST_ROWS / samples.length));
@@ -123,5 +132,6 @@ export function observe(
     range: (name) => histograms.get(name)?.percentile(percent) ?? 0,
     columnRanges: (name) => columns.get(name)?.map((column) => column.percentile(percent)) ?? [],
     rows: (name) => rows.get(name) ?? [],
+    whole: (name) => whole.get(name) ?? [],
   };
 }
