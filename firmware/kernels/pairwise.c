@@ -13,6 +13,8 @@ ALWAYS_INLINE int32_t combined(const struct pairwise *step, enum pair_kind kind,
     case PAIR_SUB: return (int32_t)((uint32_t)x - (uint32_t)y);
     case PAIR_MUL: return (int32_t)((uint32_t)x * (uint32_t)y);
     case PAIR_DIV: return y == 0 ? 0 : (int32_t)((int64_t)x / y);
+    case PAIR_MAX: return x > y ? x : y;
+    case PAIR_MIN: return x < y ? x : y;
     default: return nearest(x * step->factor, y * step->eta + step->eps);
   }
 }
@@ -21,10 +23,9 @@ ALWAYS_INLINE int32_t combined(const struct pairwise *step, enum pair_kind kind,
 ALWAYS_INLINE void run_of(const struct pairwise *step, enum pair_kind kind, const struct position *at, uint32_t run) {
   const uint32_t last = step->walk.rank - 1;
   const uint32_t a_step = (uint32_t)step->walk.step[1][last], b_step = (uint32_t)step->walk.step[2][last];
-  int32_t *y = (int32_t *)step->y.data + at->offset[0];
-  uint32_t a = at->offset[1], b = at->offset[2];
-  for (uint32_t n = 0; n < run; n++, a += a_step, b += b_step) {
-    y[n] = combined(step, kind, load(&step->a, a), load(&step->b, b));
+  uint32_t y = at->offset[0], a = at->offset[1], b = at->offset[2];
+  for (uint32_t n = 0; n < run; n++, y++, a += a_step, b += b_step) {
+    store(&step->y, y, combined(step, kind, load(&step->a, a), load(&step->b, b)));
   }
 }
 
@@ -41,6 +42,8 @@ void pairwise(const struct pairwise *step) {
       case PAIR_SUB: run_of(step, PAIR_SUB, &at, run); break;
       case PAIR_MUL: run_of(step, PAIR_MUL, &at, run); break;
       case PAIR_DIV: run_of(step, PAIR_DIV, &at, run); break;
+      case PAIR_MAX: run_of(step, PAIR_MAX, &at, run); break;
+      case PAIR_MIN: run_of(step, PAIR_MIN, &at, run); break;
       case PAIR_SCALED: run_of(step, PAIR_SCALED, &at, run); break;
     }
     walk_advance(walk, run, &at);
@@ -63,6 +66,7 @@ void activation(const struct activation *step) {
     switch (step->kind) {
       case ACTIVATION_CLIP: y = clipped(x, p[0], p[1]); break;
       case ACTIVATION_SCALE: y = (int32_t)((uint32_t)x * (uint32_t)p[0]); break;
+      case ACTIVATION_ABS: y = x < 0 ? (int32_t)-(uint32_t)x : x; break;
       case ACTIVATION_GELU: y = gelu(x, p[0], p[1]); break;
       case ACTIVATION_HARDSWISH:
         y = (int32_t)((int64_t)x * clipped((int64_t)x + p[0], 0, p[1]) * p[2]);

@@ -2,18 +2,28 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { presets, type MachineConfig } from '../../src/cluster/config.ts';
 import { Machine } from '../../src/cluster/machine.ts';
 import {
   buildFirmware,
+  buildHost,
   deploy,
+  optionsFor,
   readTensor,
   writeProject,
   type DeployOptions,
   type Plan,
 } from '../../src/deploy/deploy.ts';
+import { numeric } from '../../src/deploy/graph/elements.ts';
 import type { Graph, TensorData } from '../../src/deploy/graph/graph.ts';
 import { evaluate } from '../../src/deploy/reference/integer.ts';
+import {
+  compare as compareOutput,
+  execute,
+  type Comparison as OutputComparison,
+} from '../../src/deploy/run/execute.ts';
+import { executeOnHost } from '../../src/deploy/run/host.ts';
 import { parseElf } from '../../src/elf/elf.ts';
 
 export interface Comparison {
@@ -65,5 +75,48 @@ export async function compare(
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** A directory for projects of several tests: what they have in common is compiled once. */
+export class ProjectDirectory {
+  readonly path = mkdtempSync(join(tmpdir(), 'octet-project-'));
+
+  constructor() {
+    afterAll(() => rmSync(this.path, { recursive: true, force: true }));
+  }
+
+  /**
+   * Deploys a network, builds and runs it on the emulated cluster or on this computer.
+   * @returns its outputs that differ from the integer reference, and the plan
+   */
+  async differing(
+    graph: Graph,
+    inputs: ReadonlyMap<string, TensorData>,
+    target: 'cluster' | 'host',
+    machine: MachineConfig = presets.octa,
+  ): Promise<{ different: readonly OutputComparison[]; elements: number; plan: Plan }> {
+    const deployment = deploy(graph, optionsFor(machine));
+    const { plan } = deployment;
+    await writeProject(deployment, this.path);
+    const outputs = new Map<string, TensorData>();
+    if (target === 'host') {
+      const { executable } = await buildHost(this.path);
+      for (const [name, data] of executeOnHost(executable, plan, inputs)) outputs.set(name, data);
+    } else {
+      const { elf } = await buildFirmware(this.path);
+      const execution = execute(parseElf(readFileSync(elf), elf), plan, machine, inputs, {
+        maxInstructions: 2e9,
+      });
+      for (const name of plan.outputs) outputs.set(name, execution.read(name));
+    }
+    const comparisons = [...evaluate(graph, inputs)].map(([name, expected]) =>
+      compareOutput(name, numeric(outputs.get(name) as TensorData), numeric(expected)),
+    );
+    return {
+      different: comparisons.filter(({ mismatches }) => mismatches > 0),
+      elements: comparisons.reduce((n, { elements }) => n + elements, 0),
+      plan,
+    };
   }
 }

@@ -67,7 +67,7 @@ const activation =
           y: result(node, outputs[0]),
           count: countOf(outputs[0]),
           kind: name(kind),
-          p: { list: values },
+          ...(values.length > 0 ? { p: { list: values } } : {}),
         },
       },
     ];
@@ -164,6 +164,7 @@ const pooling =
 const whole = ({ inputs: [x] }: Operation): readonly WindowAxis[] => wholeWindow(x);
 
 export const ELEMENTWISE_KERNELS: Readonly<Record<string, Lowering>> = {
+  Abs: activation('ACTIVATION_ABS', () => []),
   Add: pair('PAIR_ADD'),
   AveragePool: pooling('POOL_MEAN', statedWindow),
   Clip: activation('ACTIVATION_CLIP', clipBounds),
@@ -172,8 +173,11 @@ export const ELEMENTWISE_KERNELS: Readonly<Record<string, Lowering>> = {
   GlobalMaxPool: pooling('POOL_MAX', whole),
   IntegerDiv: pair('PAIR_SCALED'),
   IntegerMean: reduce(true),
+  Max: pair('PAIR_MAX'),
   MaxPool: pooling('POOL_MAX', statedWindow),
+  Min: pair('PAIR_MIN'),
   Mul: pair('PAIR_MUL'),
+  Neg: activation('ACTIVATION_SCALE', () => [-1]),
   ReduceMean: reduce(true),
   ReduceSum: reduce(false),
   Relu: activation('ACTIVATION_CLIP', () => [0, MOST]),

@@ -1,8 +1,9 @@
 /** Elements moved, not computed, on the harts (firmware/kernels/copy.h), and which movements need no copy at all. */
 import { integersAttribute, numberAttribute } from '../graph/attributes.ts';
-import { numeric } from '../graph/elements.ts';
+import { fromNumbers, numeric } from '../graph/elements.ts';
 import { elements, type Tensor } from '../graph/graph.ts';
 import { axisOf } from '../graph/rule.ts';
+import { evaluateNode } from '../reference/integer.ts';
 import { padding, sliceRanges, splitSizes } from '../graph/shapes-movement.ts';
 import {
   address,
@@ -203,15 +204,29 @@ export function isView(operation: Operation): boolean {
   return walk.size.length === 1 && walk.steps[0][0] === 1;
 }
 
+/** A Shape or ConstantOfShape that folding leaves because it is an output of the network. */
+const known: Lowering = ({ node, inputs, outputs }) => {
+  const value = evaluateNode(node, (input) => {
+    const tensor = inputs[node.inputs.indexOf(input)];
+    return { type: tensor.type, shape: tensor.shape, data: numeric(tensor.data ?? new Int8Array()) };
+  });
+  const [y] = outputs;
+  const x: Tensor = { ...y, name: `${y.name}/value`, data: fromNumbers(y.type, value.data) };
+  const count = [countOf(y)];
+  return [copy({ node, inputs: [x], outputs }, x, y, count, dense(count), dense(count))];
+};
+
 export const MOVEMENTS: Readonly<Record<string, Lowering>> = {
   Cast: same,
   Concat: concat,
+  ConstantOfShape: known,
   Expand: expand,
   Flatten: same,
   Gather: gather,
   Identity: same,
   Pad: pad,
   Reshape: same,
+  Shape: known,
   Slice: slice,
   Split: split,
   Squeeze: same,
