@@ -27,7 +27,7 @@ export {
   writeTensor,
 } from './deploy/deploy.ts';
 export { checkDirectory, type DirectoryCheck, type TensorComparison } from './deploy/check-directory.ts';
-export { buildFirmware } from './deploy/firmware/build.ts';
+export { buildFirmware, buildHost } from './deploy/firmware/build.ts';
 export type { Graph, Node, Tensor, TensorData } from './deploy/graph/graph.ts';
 export { integerise } from './deploy/graph/integers.ts';
 export { inferShapes } from './deploy/graph/shapes.ts';
@@ -48,6 +48,7 @@ export { emitOnnx } from './deploy/onnx/emit.ts';
 export { parseOnnx } from './deploy/onnx/parse.ts';
 export { evaluate } from './deploy/reference/integer.ts';
 export { compare, type Comparison, execute } from './deploy/run/execute.ts';
+export { executeOnHost } from './deploy/run/host.ts';
 export { type Inference, type InferenceOptions, inferMobileBert } from './deploy/run/mobilebert.ts';
 export { parseElf, type Program } from './elf/elf.ts';
 export * from './errors.ts';
