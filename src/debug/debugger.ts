@@ -22,6 +22,12 @@ const afterReset: Stop = { kind: 'step', hart: 0 };
 
 const HISTORY: RecorderOptions = { limitBytes: 256 << 20 };
 
+/** A way that ends where it begins. */
+function* stay(hart: number): Travel {
+  yield;
+  return { kind: 'step', hart };
+}
+
 export class Debugger implements Target {
   readonly harts: readonly HartView[];
   readonly #create: (console: HostConsole) => Machine;
@@ -34,6 +40,8 @@ export class Debugger implements Target {
   /** The way through history that the machine is on, if it is. */
   #travel: Travel | undefined;
   #stopped: Stop = afterReset;
+  /** Whether `stopped` was met on a way back. */
+  #cameBack = false;
   /** Instructions that take about SLICE_MILLISECONDS. */
   #slice = FIRST_SLICE;
 
@@ -143,6 +151,7 @@ export class Debugger implements Target {
 
   resume(actions: ReadonlyMap<number, Action>): void {
     this.#travel = undefined;
+    this.#cameBack = false;
     this.#execution.resume(actions);
     this.#history.thaw(new Set(actions.keys()));
   }
@@ -151,6 +160,7 @@ export class Debugger implements Target {
     const start = performance.now();
     for (let now = start; ;) {
       const before = this.position;
+      this.#cameBack = this.#travel !== undefined;
       const stop = this.#travel ? this.#go(this.#travel) : this.advance(this.#slice);
       if (stop) return (this.#stopped = stop);
       const then = performance.now();
@@ -179,8 +189,15 @@ export class Debugger implements Target {
     this.#travel = undefined;
   }
 
+  /**
+   * Back to a watched access, the machine stands before it. GDB steps the hart back from there all the same, as it does
+   * forward to get the access done: that step has been made.
+   */
   resumeBackwards(hart?: number): void {
-    this.#travel = hart === undefined ? this.#history.continueBack() : this.#history.stepBack(hart);
+    const { kind } = this.#stopped;
+    const undone = this.#cameBack && kind === 'watchpoint' && hart === this.#stopped.hart;
+    if (undone) this.#travel = stay(hart);
+    else this.#travel = hart === undefined ? this.#history.continueBack() : this.#history.stepBack(hart);
   }
   goto(position: number): boolean {
     const { first, last } = this.#history;

@@ -50,8 +50,10 @@ export class Execution implements HartObserver, Stepper {
   readonly #handlers = new Map<number, number>();
   /** Where a step alone ended asleep: the load is repeated when the hart wakes, and has been reported before. */
   readonly #stalled = new Map<number, Moment>();
-  /** The first of the harts that step, where all of them slept before and others are frozen: no time passes for them. */
-  #asleepAlone: number | undefined;
+  /** The hart that was resumed for a step that ends where it begins; see `#stayOf`. */
+  #staying: number | undefined;
+  /** The hart that was reported last for the access of a device, until something executes. */
+  #bystander: number | undefined;
   /** A fault has been reported here and is taken now. */
   #reported: Moment | undefined;
   /** Nothing halts the instruction here. */
@@ -78,7 +80,8 @@ export class Execution implements HartObserver, Stepper {
     const { breakpoints, watchpoints } = this.#conditions;
     this.#actions = actions;
     this.#handlers.clear();
-    this.#asleepAlone = this.#firstAsleepAlone();
+    this.#staying = this.#stayOf();
+    this.#bystander = undefined;
     const brief = [...actions.values()].every(({ kind }) => kind === 'step');
     breakpoints.mark(codeCaches, brief);
     watchpoints.observe(bus, brief);
@@ -92,7 +95,7 @@ export class Execution implements HartObserver, Stepper {
     if (this.#broken) return this.#broken;
     const { exitCode } = this.machine;
     if (exitCode !== undefined) return { kind: 'exit', code: exitCode };
-    if (this.#asleepAlone !== undefined) return (this.#stop = { kind: 'step', hart: this.#asleepAlone });
+    if (this.#staying !== undefined) return (this.#stop = { kind: 'step', hart: this.#staying });
     if (this.#actions.size > 0) this.#run(instructions, moments);
     const { exitCode: now } = this.machine;
     return now === undefined ? this.#stop : { kind: 'exit', code: now };
@@ -112,9 +115,20 @@ export class Execution implements HartObserver, Stepper {
     this.#heardBy(this.#deaf, () => this.machine.cluster.run(instructions, moments));
   }
 
-  /** The least that can be executed again; see Cluster. */
-  inch(): void {
-    this.#heardBy(this.#deaf, () => this.machine.cluster.inch());
+  /**
+   * The least that can be executed again; see Cluster.
+   * @param seeking whether watched accesses of devices, which are all that can come in it, are to be found
+   */
+  inch(seeking: boolean): Stop | undefined {
+    const last = this.#stop;
+    this.#stop = undefined;
+    this.#heardBy(this.#deaf, () => {
+      if (seeking) this.machine.bus.deviceObserver = this.#deviceObserver;
+      this.machine.cluster.inch();
+    });
+    const found = this.#stop;
+    this.#stop = last;
+    return found;
   }
 
   /**
@@ -159,7 +173,8 @@ export class Execution implements HartObserver, Stepper {
     this.#reported = undefined;
     this.#stalled.clear();
     this.#handlers.clear();
-    this.#asleepAlone = undefined;
+    this.#staying = undefined;
+    this.#bystander = undefined;
   }
 
   // HartObserver
@@ -235,11 +250,17 @@ export class Execution implements HartObserver, Stepper {
     this.machine.cluster.stop();
   }
 
-  #firstAsleepAlone(): number | undefined {
+  /**
+   * A lone step that ends at once: of harts that sleep, for which no time passes while others are frozen; and of the
+   * one that was reported for the access of a device. GDB makes that step to get the access done, which it is.
+   */
+  #stayOf(): number | undefined {
     const { harts, count } = this.machine.cluster;
     const indices = [...this.#actions.keys()].sort((a, b) => a - b);
-    const alone = indices.length < count && indices.every((i) => harts[i].asleep && this.#stepping(i));
-    return alone ? indices[0] : undefined;
+    if (indices.length === count || !indices.every((i) => this.#stepping(i))) return undefined;
+    const [first] = indices;
+    if (indices.length === 1 && first === this.#bystander) return first;
+    return indices.every((i) => harts[i].asleep) ? first : undefined;
   }
 
   #stepping(hart: number): boolean {
@@ -293,6 +314,7 @@ export class Execution implements HartObserver, Stepper {
     if (!hit) return;
     const { cluster } = this.machine;
     this.#stop = { kind: 'watchpoint', hart: cluster.present, by, ...hit };
+    this.#bystander = cluster.present;
     cluster.stop();
   };
 

@@ -27,7 +27,8 @@ export type Stop =
   | { readonly kind: 'ebreak'; readonly hart: number }
   /**
    * About to make an access to a watched byte, the first of which is at `address`. By a device, the access is done
-   * and `hart` is the one whose turn it was.
+   * and `hart` is the one whose turn it was. Backwards the machine is before the access in both cases. A step of that
+   * hart alone, which GDB makes to get the access done or undone, ends at once where it is so already.
    */
   | {
       readonly kind: 'watchpoint';

@@ -7,6 +7,7 @@
  * forgotten then, and made anew when the way is gone again.
  */
 import type { Stop } from '../debug/target.ts';
+import type { Place } from './inputs.ts';
 import type { Outside } from './outside.ts';
 import { type Player, Recorder, type RecorderOptions } from './recorder.ts';
 
@@ -103,10 +104,12 @@ export class History {
     const { marks } = recorder;
     recorder.player.prepareToSeek();
     let high = recorder.moment;
+    let place: Place | undefined = recorder.inputs.place;
     for (let n = marks.length - 1; n >= 0; n--) {
       if (marks[n].moment >= high) continue;
       recorder.restore(n);
-      const hit = yield* recorder.lastHit(high);
+      const hit = yield* recorder.lastHit(high, place);
+      place = undefined;
       recorder.restore(n);
       if (hit) {
         yield* recorder.replay(hit.moment);

@@ -1,5 +1,6 @@
 /** What came from outside while a machine ran, each at its place, to be given again when the machine runs again. */
 import type { Cluster } from '../cluster/cluster.ts';
+import { MachineError } from '../errors.ts';
 import { Log } from './log.ts';
 
 /** Something that changed what the machine does from a moment on. */
@@ -10,6 +11,14 @@ export interface Input {
   /** The harts that run from here on, where that is what changed. */
   readonly thawed?: string;
   apply(): void;
+}
+
+/** One state, among those of its moment. */
+export interface Place {
+  readonly moment: number;
+  readonly stage: string;
+  /** Inputs given before. */
+  readonly given: number;
 }
 
 /** What can change while no instruction retires: turns, sleepers, deadlines that have fired. */
@@ -40,6 +49,26 @@ export class Inputs {
   /** The moment of the next one; Infinity where none is known. */
   get moment(): number {
     return this.next?.moment ?? Infinity;
+  }
+
+  /** The present state. */
+  get place(): Place {
+    const cluster = this.#cluster();
+    return { moment: cluster.moment, stage: stageOf(cluster), given: this.given };
+  }
+
+  /** From an earlier state of its moment to a place, or as near to it as can be come where the machine broke there. */
+  approach({ moment, stage, given }: Place): void {
+    const cluster = this.#cluster();
+    while (this.given < given && this.moment === moment) this.give();
+    try {
+      for (let inches = 0; inches < MOST_INCHES; inches++) {
+        if (cluster.moment !== moment || stageOf(cluster) === stage) return;
+        this.#inch();
+      }
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+    }
   }
 
   /** Enters what happens now, at the end of what is known. */

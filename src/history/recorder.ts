@@ -2,7 +2,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { Stop } from '../debug/target.ts';
-import { Inputs } from './inputs.ts';
+import { Inputs, type Place } from './inputs.ts';
 import type { Outside } from './outside.ts';
 import { type Mark, Timeline } from './timeline.ts';
 
@@ -16,7 +16,8 @@ export interface Player {
   /** Executes again up to the first breakpoint or watched access, perhaps but for the one that is right here. */
   seek(moments: number, passing: boolean): Stop | undefined;
   prepareToSeek(): void;
-  inch(): void;
+  /** Executes the least again; the watched access found in it, where one is sought. */
+  inch(seeking: boolean): Stop | undefined;
   /** The machine was put into another state. */
   forget(): void;
 }
@@ -58,6 +59,9 @@ export class Recorder {
   #end = { moment: 0, position: 0 };
   /** The harts that are to run beyond what is known. */
   #wanted: string;
+  /** Whether hits are sought on the way to the next input, and the last one found there. */
+  #seeking = false;
+  #found: Stop | undefined;
   /** Files that the guest had open when recording began. */
   readonly #files;
 
@@ -70,7 +74,9 @@ export class Recorder {
     this.#interval = interval;
     this.inputs = new Inputs(
       () => this.cluster,
-      () => player.inch(),
+      () => {
+        this.#found = player.inch(this.#seeking) ?? this.#found;
+      },
     );
     this.#wanted = String(this.cluster.thawed);
     this.#files = machine.snapshotHost().semihosting.files;
@@ -175,13 +181,20 @@ export class Recorder {
     if (leaves) this.inputs.giveChanges();
   }
 
-  /** The last breakpoint or watched access before the moment `high` on the way from here. */
-  *lastHit(high: number): Generator<void, { readonly moment: number; readonly stop: Stop } | undefined> {
+  /**
+   * The last breakpoint or watched access on the way from here to the moment `high`.
+   * @param place where the way ends among the states of that moment, the first of which it is otherwise
+   */
+  *lastHit(
+    high: number,
+    place?: Place,
+  ): Generator<void, { readonly moment: number; readonly stop: Stop } | undefined> {
     let hit: { readonly moment: number; readonly stop: Stop } | undefined;
     let passing = false;
     for (let work = 0; this.moment < high;) {
-      this.inputs.giveAll();
       const { moment: before } = this;
+      const met = this.#metWhile(() => this.inputs.giveAll());
+      if (met) hit = { moment: before, stop: met };
       const stop = this.player.seek(Math.min(high, this.inputs.moment, before + STRETCH) - before, passing);
       if (!stop && this.moment === before)
         throw new Error(`history does not repeat itself at moment ${before}`);
@@ -192,13 +205,23 @@ export class Recorder {
       work = 0;
       yield;
     }
-    return hit;
+    const met = place && this.#metWhile(() => this.inputs.approach(place));
+    return met ? { moment: high, stop: met } : hit;
   }
 
   /** Ends the recording. */
   close(): void {
     this.#timeline.close();
     this.player.machine.recordCalls(undefined);
+  }
+
+  /** The last hit that is met while inputs are given. */
+  #metWhile(give: () => void): Stop | undefined {
+    this.#found = undefined;
+    this.#seeking = true;
+    give();
+    this.#seeking = false;
+    return this.#found;
   }
 
   get #frozenOtherwise(): boolean {

@@ -2,11 +2,22 @@
 import { describe, expect, test } from 'vitest';
 import { DMA_BASE } from '../../src/device/address-map.ts';
 import { dmaRegisters } from '../../src/device/dma.ts';
-import type { Access } from '../../src/debug/target.ts';
+import type { Debugger } from '../../src/debug/debugger.ts';
+import type { Access, Stop } from '../../src/debug/target.ts';
 import { CODE, DATA, li, type Line } from '../support/guest.ts';
 import { continueAll, debuggee, stepAlone } from './debuggee.ts';
 
 const loopForever: Line = ['jal', { rd: 0, imm: 0 }];
+const step = (hart: number): Stop => ({ kind: 'step', hart });
+
+function backwards(debug: Debugger, hart?: number): Stop {
+  debug.resumeBackwards(hart);
+  for (;;) {
+    const stop = debug.run(50);
+    if (stop) return stop;
+  }
+}
+
 const hit = (access: Access, address: number): object => ({
   kind: 'watchpoint',
   hart: 0,
@@ -147,6 +158,26 @@ describe('a DMA transfer', () => {
   });
   test('that reads one is too', () => {
     expect(stopOf('read', 0x3f)).toEqual({ ...hit('read', DATA + 0x40), by: 'dma' });
+  });
+  test('needs no step of a hart to be done, neither after it forwards nor before it backwards', () => {
+    const debug = debuggee(program, { machine: { harts: 2 } });
+    debug.setWatch({ access: 'write', address: DATA + 0x1000, bytes: 1 });
+    for (let i = 0; i < 8; i++) debug.write(DATA + i, Uint8Array.of(9));
+    const value = (): number => debug.read(DATA + 0x1000, 1)[0];
+    const stop = continueAll(debug);
+    expect(stop).toMatchObject({ kind: 'watchpoint', by: 'dma' });
+    const hart = 'hart' in stop ? stop.hart : 0;
+    const { position } = debug;
+    expect([stepAlone(debug, hart), debug.position, value()]).toEqual([step(hart), position, 9]);
+    expect(backwards(debug)).toMatchObject({ kind: 'watchpoint', by: 'dma' });
+    expect([debug.position, value()]).toEqual([position, 0]);
+    expect(continueAll(debug)).toMatchObject({ kind: 'watchpoint', by: 'dma' });
+    stepAlone(debug, hart);
+    expect([stepAlone(debug, hart).kind, debug.position, value()]).toEqual(['step', position + 1, 9]);
+    expect(backwards(debug)).toMatchObject({ kind: 'watchpoint', by: 'dma' });
+    expect(value()).toBe(0);
+    expect([backwards(debug, hart), debug.position, value()]).toEqual([step(hart), position, 0]);
+    expect([backwards(debug, hart).kind, debug.position]).not.toEqual(['step', position]);
   });
   test('does not touch what lies between its rows', () => {
     expect(stopOf('access', 0x1010)).toBeUndefined();

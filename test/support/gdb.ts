@@ -132,9 +132,17 @@ const PATIENCE = 20_000;
 export function startGdb(elf: string | undefined, commands: readonly string[], directory?: string): GdbRun {
   const args = ['-nx', '-q', '--batch', '-iex', 'set pagination off', '-iex', 'set confirm off'];
   args.push('-iex', 'set debuginfod enabled off', '-iex', 'set width 0');
+  // One pipe for standard output and error keeps what GDB says in order.
   const child = spawn(
-    GDB,
-    [...args, ...(elf === undefined ? [] : [elf]), ...commands.flatMap((c) => ['-ex', c])],
+    '/bin/sh',
+    [
+      '-c',
+      'exec "$0" "$@" 2>&1',
+      GDB,
+      ...args,
+      ...(elf === undefined ? [] : [elf]),
+      ...commands.flatMap((c) => ['-ex', c]),
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(directory === undefined ? {} : { cwd: directory }),
@@ -151,7 +159,6 @@ export function startGdb(elf: string | undefined, commands: readonly string[], d
     }
   };
   child.stdout.on('data', take);
-  child.stderr.on('data', take);
   const ended = new Promise<string>((resolve, reject) => {
     const patience = setTimeout(() => {
       child.kill('SIGKILL');
