@@ -43,6 +43,9 @@ interface InferFlags extends MachineFlags {
   readonly json?: boolean;
 }
 
+/** Lines of a calibration file that are used; each costs an evaluation of the network in real numbers. */
+const MOST_CALIBRATION_TEXTS = 16;
+
 /** Exit status when the firmware's result differs from the reference. */
 const MISMATCH = 1;
 
@@ -65,10 +68,16 @@ export function addInfer(program: Command): void {
       MOBILEBERT.sequence,
     )
     .option('--seed <n>', 'seed of the synthetic weights', parseWhole(0), 1)
-    .option('--weights <file.npz>', 'your own integer weights instead of synthetic ones')
+    .option(
+      '--weights <file>',
+      'your own integer weights (.npz), or a trained checkpoint (.safetensors), not synthetic ones',
+    )
     .option('--export-weights <file.npz>', 'write the weights that ran in the form that --weights takes')
     .option('--input <tokens.json>', 'token ids: a list, {"input_ids": …}, or a SQuAD file with --item')
-    .option('--calibration <dir>', 'kwt1: directory of .wav files to calibrate on')
+    .option(
+      '--calibration <path>',
+      'what trained weights are calibrated on: a directory of .wav files, or a text file',
+    )
     .option('--reference', 'kwt1: compute with the integer reference alone, without firmware')
     .option('--item <id>', 'which item of the input file: its index or its qas_id')
     .option('--text <text>', 'text to tokenise with --vocab; "question|passage" makes two segments')
@@ -93,8 +102,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
   if (network === 'kwt1') return inferKwtCommand(flags);
   if (network !== 'mobilebert')
     throw new UsageError(`there is no network '${network}'; octet knows mobilebert and kwt1`);
-  if (flags.reference || flags.calibration !== undefined)
-    throw new UsageError('--reference and --calibration belong to kwt1');
+  if (flags.reference) throw new UsageError('--reference belongs to kwt1');
   const config: MobileBertConfig = { ...MOBILEBERT, layers: flags.layers, sequence: flags.seq };
   const { tokens, source } = readTokens(flags, config);
   const bar = new Progress();
@@ -106,6 +114,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
       ? {}
       : { weights: { file: flags.weights, bytes: readInput(flags.weights) } }),
     tokens,
+    ...(flags.calibration === undefined ? {} : { calibration: calibrationTexts(flags, config) }),
     engine: flags.engine,
     check: flags.check,
     ...(flags.float === undefined ? {} : { float: flags.float }),
@@ -123,13 +132,31 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
   return mismatches === 0 ? 0 : MISMATCH;
 }
 
+/** The lines of the calibration file as tokens; `question|passage` makes two segments. */
+function calibrationTexts({ calibration, vocab, seq }: InferFlags, config: MobileBertConfig): Tokens[] {
+  if (calibration === undefined || vocab === undefined) return [];
+  const vocabulary = parseVocabulary(readText(vocab), vocab);
+  const lines = readText(calibration)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  if (lines.length === 0) throw new UsageError(`${calibration}: holds no text`);
+  return lines.slice(0, MOST_CALIBRATION_TEXTS).map((line) => {
+    const [first, second] = line.split('|').map((part) => part.trim());
+    const { inputIds, tokenTypeIds } = encodeText(vocabulary, first, second);
+    const cut = { inputIds: inputIds.slice(0, seq), tokenTypeIds: tokenTypeIds.slice(0, seq) };
+    return fitTokens(cut, config, calibration);
+  });
+}
+
 /** The tokens to run and where they come from, in words. */
 function readTokens(flags: InferFlags, config: MobileBertConfig): { tokens: Tokens; source: string } {
   const { input, text, vocab, item } = flags;
   if (input !== undefined && text !== undefined)
     throw new UsageError('--input and --text exclude each other');
   if (item !== undefined && input === undefined) throw new UsageError('--item needs --input');
-  if ((text === undefined) !== (vocab === undefined)) throw new UsageError('--text and --vocab go together');
+  const texts = text !== undefined || flags.calibration !== undefined;
+  if (texts !== (vocab !== undefined))
+    throw new UsageError('--text or --calibration and --vocab go together');
   if (input !== undefined) {
     return {
       tokens: parseTokens(readText(input), input, config, item),

@@ -2,7 +2,7 @@
 import { InputError } from '../../errors.ts';
 import { numeric } from '../graph/elements.ts';
 import { elements } from '../graph/graph.ts';
-import { parseNpz, type NpyArray } from '../npz.ts';
+import { type NpyArray, parseNpz } from '../npz.ts';
 
 /** A shape without its dimensions of 1. */
 const plain = (shape: readonly number[]): string => shape.filter((d) => d !== 1).join();
@@ -35,6 +35,12 @@ export class Arrays {
       throw new InputError(`${this.file}: array ${name} has shape (${array.shape.join(', ')}), ${expected}`);
     }
     return Float64Array.from(numeric(array.data));
+  }
+
+  /** The first rows of a table that may have more. @throws InputError when it is not there, narrower or shorter */
+  firstRows(name: string, rows: number, columns: number): Float64Array {
+    const stored = this.#arrays.get(name)?.shape[0] ?? rows;
+    return this.values(name, [Math.max(stored, rows), columns]).subarray(0, rows * columns);
   }
 
   /** A matrix stored as [outputs, inputs], as [inputs, outputs]. */

@@ -95,11 +95,14 @@ export class Encoder {
     return this.#constant(name, [this.#shape.sequence, columns], values);
   }
 
-  /** Multi-head self-attention with its output projection. x: [sequence, inputs] */
-  attention(name: string, x: string, outputs: number, parameters: AttentionParameters): string {
+  /**
+   * Multi-head self-attention with its output projection. x: [sequence, inputs], of which queries and keys are made, and
+   * values too unless these have a tensor of their own
+   */
+  attention(name: string, x: string, outputs: number, parameters: AttentionParameters, values = x): string {
     const { heads } = this.#shape;
     const parts = Array.from({ length: heads }, (_, h) =>
-      this.#head(`${name}/head_${h}`, x, h, outputs, parameters),
+      this.#head(`${name}/head_${h}`, [x, values], h, outputs, parameters),
     );
     const last = parts.pop() as string;
     if (parts.length === 0) return last;
@@ -131,18 +134,24 @@ export class Encoder {
     return results.reduce((a, b, i) => this.add(`${name}/sum_${i}`, a, b));
   }
 
-  #head(name: string, x: string, h: number, outputs: number, parameters: AttentionParameters): string {
+  #head(
+    name: string,
+    [x, values]: readonly [string, string],
+    h: number,
+    outputs: number,
+    parameters: AttentionParameters,
+  ): string {
     const { heads, headSize } = this.#shape;
     const graph = this.graph;
-    const own = (part: string, { weight, bias }: LinearParameters): string =>
-      this.linear(`${name}/${part}`, x, headSize, {
+    const own = (part: string, { weight, bias }: LinearParameters, of = x): string =>
+      this.linear(`${name}/${part}`, of, headSize, {
         weight: columnsOf(weight, heads * headSize, h * headSize, headSize),
         ...(bias ? { bias: columnsOf(bias, heads * headSize, h * headSize, headSize) } : {}),
       });
     const query = own('query', parameters.query);
     // A bias of the keys moves all logits of a row alike, which the softmax takes out again.
     const key = own('key', { weight: parameters.key.weight });
-    const value = own('value', parameters.value);
+    const value = own('value', parameters.value, values);
     const turned = graph.node('Transpose', `${name}/key_transposed`, [key], { attributes: { perm: [1, 0] } });
     const products = graph.node('MatMul', `${name}/logits/matmul`, [query, turned]);
     const scale = this.#constant(`${name}/logits/scale`, [], [1 / Math.sqrt(headSize)]);

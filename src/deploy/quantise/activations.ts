@@ -49,7 +49,7 @@ export function lowerLayerNormalization(at: Lowering, node: Node): void {
     const data = name ? numeric(at.tensor(name).data as TensorData) : [otherwise];
     return Array.from({ length: columns }, (_, i) => data[data.length === 1 ? 0 : i]);
   };
-  const x = at.uses.onlyReader(input) ? at.read(input) : at.narrow(input);
+  const x = at.isSum(input) ? at.read(input) : at.narrow(input);
   const scale = at.scaleOf(output);
   const fit = deviationFit(at.statistics.rows(input), x.scale, numberAttribute(node, 'epsilon', 1e-5));
   const weights = spread(weight, 1).map((w) => (w * fit) / scale);

@@ -18,6 +18,12 @@ export interface Held {
   readonly bits: number;
 }
 
+/** An integer tensor and what one of it is worth in each column. */
+export interface ColumnFactors {
+  readonly input: string;
+  readonly factors: readonly number[];
+}
+
 /** Bits of multipliers on the harts: |sum| · multiplier stays below 2^31 for sums of int8 tensors. */
 export const HART_BITS = 16;
 
@@ -31,6 +37,8 @@ export class Lowering {
   readonly statistics: Statistics;
   readonly options: LoweringOptions;
   readonly graph = new GraphBuilder();
+  /** Products with one factor for each column that wait for the addition behind them. */
+  readonly columnFactors = new Map<string, ColumnFactors>();
   readonly #scales: ReadonlyMap<string, number>;
   readonly #held = new Map<string, Held>();
 
@@ -73,6 +81,12 @@ export class Lowering {
     const held = this.#held.get(name);
     if (!held) throw new Error(`${name} is read before it is lowered`);
     return held;
+  }
+
+  /** Whether a tensor is held as int32 sums of int8 tensors that only one node reads: the harts go on with those. */
+  isSum(name: string): boolean {
+    const { wide, bits } = this.read(name);
+    return wide && bits === HART_BITS && this.uses.onlyReader(name) !== undefined;
   }
 
   /** The tensor in 8 bits: int8 at its chosen scale, or what it has been all along. */

@@ -5,7 +5,7 @@
  */
 import { numeric } from '../graph/elements.ts';
 import { elements, type Graph, type Node, type Tensor } from '../graph/graph.ts';
-import { unsupported } from './operators.ts';
+import { unsupported, valuesBehind } from './operators.ts';
 import { KEEPS_UNITS, operands, scalarOf, tensorOf, Uses } from './scales.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -135,6 +135,7 @@ export function widenMasked(graph: Graph, masks: readonly MaskedAttention[], sta
       { ...transpose, inputs: keys.outputs, outputs: [turned] },
       { ...product, inputs: [queries.outputs[0], turned] },
     ]);
+    for (const [node, nodes] of wideValues(graph, uses, tensors, mask, wide)) replaced.set(node, nodes);
     replaced.set(transpose, []);
     replaced.set(add, []);
     renamed.set(add.outputs[0], operands(graph, add)[0]);
@@ -144,6 +145,50 @@ export function widenMasked(graph: Graph, masks: readonly MaskedAttention[], sta
     .map((node) => ({ ...node, inputs: node.inputs.map((name) => renamed.get(name) ?? name) }));
   return { ...graph, nodes, tensors };
 }
+
+/**
+ * Values as wide as queries and keys, which a head of the accelerator needs: further columns of zeros, and further rows of
+ * zeros in the projection behind. Where something else than a projection reads the context, values stay as they are.
+ */
+function wideValues(
+  graph: Graph,
+  uses: Uses,
+  tensors: Map<string, Tensor>,
+  { add }: MaskedAttention,
+  wide: { readonly columns: number; readonly width: number },
+): ReadonlyMap<Node, readonly Node[]> {
+  const softmax = uses.onlyReader(add.outputs[0]);
+  const values = softmax && valuesBehind(graph, uses, softmax);
+  const product = softmax && uses.onlyReader(softmax.outputs[0]);
+  const projection = product && uses.onlyReader(product.outputs[0]);
+  if (values === undefined || !product || projection?.op !== 'MatMul') return new Map();
+  const weight = tensorOf(graph, projection.inputs[1]);
+  const { shape } = tensorOf(graph, values);
+  if (!weight.data || weight.shape.length !== 2 || shape[1] !== wide.width) return new Map();
+  const [v, more] = widened(graph, uses, tensors, values, wide);
+  const [context] = product.outputs;
+  tensors.set(context, {
+    name: context,
+    type: 'float32',
+    shape: [softmaxRows(graph, softmax), wide.width + wide.columns],
+  });
+  const rows = new Float32Array((wide.width + wide.columns) * weight.shape[1]);
+  rows.set(numeric(weight.data));
+  const name = `${weight.name}/widened`;
+  tensors.set(name, {
+    name,
+    type: 'float32',
+    shape: [wide.width + wide.columns, weight.shape[1]],
+    data: rows,
+  });
+  return new Map([
+    ...more,
+    [product, [{ ...product, inputs: [product.inputs[0], v] }]],
+    [projection, [{ ...projection, inputs: [projection.inputs[0], name] }]],
+  ]);
+}
+
+const softmaxRows = (graph: Graph, softmax: Node): number => tensorOf(graph, softmax.outputs[0]).shape[0];
 
 /** How far real logits reach on the calibration rows: the largest |q| · |k|. */
 function spread({ query, key, factor }: MaskedAttention, statistics: Statistics): number {

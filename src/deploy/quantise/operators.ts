@@ -4,7 +4,7 @@ import { numberAttribute } from '../graph/attributes.ts';
 import { numeric, type NumericData } from '../graph/elements.ts';
 import type { Graph, Node } from '../graph/graph.ts';
 import { lowerGelu, lowerLayerNormalization } from './activations.ts';
-import { HART_BITS, sumsOf, type Held, type Lowering } from './lowering.ts';
+import { HART_BITS, sumsOf, type ColumnFactors, type Held, type Lowering } from './lowering.ts';
 import { ACCELERATOR_BITS, largest, multiplierFor, quantiseWeights, toInt8 } from './multiplier.ts';
 import { isBias, isColumnVector, operands, SAME_UNITS, scalarOf, tensorOf, type Uses } from './scales.ts';
 import { fitSoftmax } from './softmax.ts';
@@ -78,6 +78,11 @@ const conv: Lower = (at, node) => {
 const add: Lower = (at, node) => {
   const [output] = node.outputs;
   const [flowing, constant] = operands(at.source, node);
+  const factors = at.columnFactors.get(flowing);
+  if (factors && constant !== undefined) {
+    affine(at, node, factors, constant);
+    return;
+  }
   if (isBias(at.source, at.uses, node) && constant !== undefined) {
     const held = at.read(flowing);
     const tensor = at.emit(node, 'Add', [held.tensor, bias(at, constant, held.scale)], {
@@ -101,6 +106,36 @@ const add: Lower = (at, node) => {
   holdSums(at, output, tensor, scale, HART_BITS);
 };
 
+/** x · w + b column by column: iNoNorm, straight from the int32 sums. */
+function affine(at: Lowering, node: Node, { input, factors }: ColumnFactors, constant: string): void {
+  const [output] = node.outputs;
+  const scale = at.scaleOf(output);
+  const { shift } = multiplierFor(Math.max(1e-30, largest(factors)) / scale, HART_BITS - 1);
+  const div = 2 ** shift;
+  const biases = valuesOf(at, constant);
+  at.emit(
+    node,
+    'iNoNorm',
+    [
+      input,
+      at.constant(
+        `${output}/weight`,
+        'int32',
+        [factors.length],
+        factors.map((f) => Math.round((f / scale) * div)),
+      ),
+      at.constant(
+        `${output}/bias`,
+        'int32',
+        [factors.length],
+        factors.map((_, i) => Math.round((biases[biases.length === 1 ? 0 : i] / scale) * div + div / 2)),
+      ),
+    ],
+    { attributes: { D: div, mul: 1, n_levels: 256 } },
+  );
+  at.hold(output, { tensor: output, scale, wide: false, bits: ACCELERATOR_BITS });
+}
+
 /** A factor for all elements changes the scale only; one for each column is a requantisation on the harts. */
 const scaled: Lower = (at, node) => {
   const [output] = node.outputs;
@@ -115,7 +150,10 @@ const scaled: Lower = (at, node) => {
     return;
   }
   const one = scalarOf(at.source, constant);
-  const held = at.uses.onlyReader(flowing) ? at.read(flowing) : at.narrow(flowing);
+  const held =
+    at.uses.onlyReader(flowing) && (one !== undefined || at.isSum(flowing))
+      ? at.read(flowing)
+      : at.narrow(flowing);
   if (one !== undefined && one > 0) {
     at.hold(output, { ...held, scale: inverse ? held.scale / one : held.scale * one });
     return;
@@ -125,6 +163,15 @@ const scaled: Lower = (at, node) => {
     throw unsupported(node, `its factor ${constant} is neither one number nor one for each column`);
   }
   const factors = Array.from(valuesOf(at, constant), (v) => (inverse ? 1 / v : v) * held.scale);
+  const reader = at.uses.onlyReader(output);
+  const bias = reader?.op === 'Add' ? operands(at.source, reader)[1] : undefined;
+  if (
+    bias !== undefined &&
+    (isColumnVector(at.source, bias, shape) || scalarOf(at.source, bias) !== undefined)
+  ) {
+    at.columnFactors.set(output, { input: held.tensor, factors });
+    return;
+  }
   columnRequant(at, output, held.tensor, factors);
 };
 
@@ -141,8 +188,19 @@ function columnRequant(at: Lowering, output: string, input: string, factors: rea
 /** Operators that leave integers in the units they are in; constants such as shapes stay as they are. */
 const moved: Lower = (at, node) => {
   const [first, ...rest] = node.inputs;
+  const { data, shape } = at.tensor(first);
+  if (data) {
+    const scale = at.scaleOf(node.outputs[0]);
+    const table = at.constant(first, 'int8', shape, toInt8(numeric(data), scale));
+    at.hold(first, { tensor: table, scale, wide: false, bits: ACCELERATOR_BITS });
+  }
   const held = at.narrow(first);
-  const inputs = [held.tensor, ...rest.map((name) => (name === '' ? name : at.copied(name)))];
+  const inputs = [
+    held.tensor,
+    ...rest.map((name) =>
+      name === '' ? name : at.tensor(name).data ? at.copied(name) : at.read(name).tensor,
+    ),
+  ];
   at.emit(node, node.op, inputs, { attributes: node.attributes });
   at.hold(node.outputs[0], { ...held, tensor: node.outputs[0] });
 };

@@ -4,7 +4,7 @@
  */
 import { numeric } from '../graph/elements.ts';
 import type { Graph, Node, Tensor } from '../graph/graph.ts';
-import { largest } from './multiplier.ts';
+import { largest, quantiseWeights } from './multiplier.ts';
 import type { Statistics } from './statistics.ts';
 
 /** Operators whose first input and outputs are in the same units. */
@@ -126,7 +126,10 @@ export function chooseScales(graph: Graph, statistics: Statistics): Map<string, 
   const constants: { joined: string; range: number }[] = [];
   for (const node of graph.nodes) {
     const [first] = node.inputs;
-    if (SAME_UNITS.has(node.op)) for (const output of node.outputs) join(first, output);
+    const table = SAME_UNITS.has(node.op) ? tensorOf(graph, first).data : undefined;
+    if (table)
+      constants.push({ joined: node.outputs[0], range: 127 * quantiseWeights(numeric(table)).scale });
+    else if (SAME_UNITS.has(node.op)) for (const output of node.outputs) join(first, output);
     if (KEEPS_UNITS in node.attributes) join(first, node.outputs[0]);
     if (node.op === 'Relu' && uses.onlyReader(first)) hidden.add(first);
     if (node.op === 'Concat') {

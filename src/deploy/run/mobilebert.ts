@@ -9,9 +9,13 @@ import { buildFirmware } from '../firmware/build.ts';
 import { acceleratorOf, deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { inferShapes } from '../graph/shapes.ts';
+import { Arrays } from '../models/arrays.ts';
+import { buildFloatMobileBert } from '../models/mobilebert-float.ts';
+import { isSafetensors, parseSafetensors } from '../models/safetensors.ts';
+import { quantise } from '../quantise/quantise.ts';
 import { buildMobileBert, layerOutputs, type MobileBertConfig } from '../models/mobilebert.ts';
 import { seededParameters } from '../models/synthetic.ts';
-import { type Tokens, tokenInputs } from '../models/tokens.ts';
+import { defaultTokens, type Tokens, tokenInputs } from '../models/tokens.ts';
 import { fileParameters } from '../models/weights.ts';
 import { emitOnnx } from '../onnx/emit.ts';
 import { parseOnnx } from '../onnx/parse.ts';
@@ -28,9 +32,11 @@ export interface InferenceOptions {
   readonly machine: MachineConfig;
   /** Seed of the synthetic weights; without effect when weights are given. */
   readonly seed: number;
-  /** A user's integer weights (.npz, see docs/weights.md). */
+  /** A user's integer weights (.npz), or a trained checkpoint (.safetensors) to be quantised; see docs/weights.md. */
   readonly weights?: { readonly file: string; readonly bytes: Uint8Array };
   readonly tokens: Tokens;
+  /** What a trained checkpoint is calibrated on; the built-in sequence unless given. */
+  readonly calibration?: readonly Tokens[];
   /** How harts execute; `auto` when absent. */
   readonly engine?: EngineChoice;
   readonly check: CheckLevel;
@@ -133,15 +139,43 @@ function makeNetwork(
   config: MobileBertConfig,
   options: InferenceOptions,
 ): Promise<string> {
-  const { seed, weights, progress } = options;
-  const source = weights ? { weights: createHash('sha256').update(weights.bytes).digest('hex') } : { seed };
+  const { seed, weights, calibration, progress } = options;
+  const source = weights
+    ? {
+        weights: createHash('sha256').update(weights.bytes).digest('hex'),
+        ...(isSafetensors(weights.bytes) ? { calibration: calibration ?? [defaultTokens(config)] } : {}),
+      }
+    : { seed };
   return workspace.directory('mobilebert', { config, ...source }, async (dir) => {
+    const trained = weights && isSafetensors(weights.bytes) ? weights : undefined;
+    if (trained) {
+      const graph = quantisedMobileBert(config, trained, calibration ?? [defaultTokens(config)], progress);
+      await writeFile(join(dir, 'network.onnx'), emitOnnx(graph));
+      return;
+    }
     const parameters = weights ? fileParameters(weights.bytes, weights.file) : seededParameters(config, seed);
     const graph = buildMobileBert(config, parameters, {
       progress: (layer, layers) => progress?.(`building the network: layer ${layer + 1} of ${layers}`),
     });
     await writeFile(join(dir, 'network.onnx'), emitOnnx(graph));
   });
+}
+
+/** The integer network of a trained checkpoint. */
+function quantisedMobileBert(
+  config: MobileBertConfig,
+  { bytes, file }: { readonly bytes: Uint8Array; readonly file: string },
+  calibration: readonly Tokens[],
+  progress?: (phase: string) => void,
+): Graph {
+  progress?.('reading the checkpoint');
+  const checkpoint = new Arrays(parseSafetensors(bytes, file), file);
+  const { softmaxShift } = config;
+  const samples = calibration.map(tokenInputs);
+  return quantise(buildFloatMobileBert(config, checkpoint), samples, {
+    softmaxShift,
+    ...(progress ? { progress } : {}),
+  }).graph;
 }
 
 function makeProject(
