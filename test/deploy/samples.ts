@@ -50,7 +50,57 @@ const REQUANT = { div: 256, n_levels_out: 256, signed: 1 } as const;
 const DIV = { Delta: 16, eps: 1, eta: 100 } as const;
 const HARDSWISH = { one_over_six: 3, six: 12, three: 6 } as const;
 
+const THREE = { mul: 3, add: 8, shift: 4 } as const;
+const LOGITS = { logits_mul: 5, logits_add: 512, logits_shift: 10 } as const;
+
+/** Operators that the graph passes make. */
+const OWN: readonly Sample[] = [
+  {
+    op: 'Linear',
+    inputs: [x([3, 2]), c([2, 4], [1, -2, 3]), c([4], [7], 'int32')],
+    attributes: { ...THREE, relu: 1 },
+  },
+  { op: 'Linear', inputs: [x([1, 3, 2]), c([2, 4], [1, -2, 3])], attributes: { ...THREE, transposed: 1 } },
+  {
+    op: 'AttentionHead',
+    inputs: [x([4, 2]), x([4, 2]), x([2, 4])],
+    attributes: { ...THREE, shift: 6, ...LOGITS, softmax_shift: 0, transposed: 1 },
+  },
+  {
+    op: 'MultiHeadAttention',
+    inputs: [x([4, 4]), x([4, 4]), x([4, 4])],
+    attributes: {
+      heads: 2,
+      softmax_shift: 5,
+      logits_mul: [5, 3],
+      logits_add: [512, 0],
+      logits_shift: [10, 9],
+      mul: [3, 4],
+      add: [32, 32],
+      shift: [6, 6],
+    },
+  },
+  { op: 'Sum', inputs: [x([2, 3]), x([2, 3]), x([2, 3])] },
+  { op: 'RequantSum', inputs: [x([2, 3]), x([2, 3])], attributes: THREE },
+  {
+    op: 'NormSum',
+    inputs: [c([3], [90, 100, 110]), c([3], [5], 'int32'), x([2, 3]), x([2, 3])],
+    attributes: { D: 2 ** 14, mul: 150, n_levels: 256 },
+  },
+  {
+    op: 'GatherRows',
+    inputs: [c([5, 2], [1, 2, 3]), c([4], [4, 0, 2, 1], 'int32')],
+    attributes: { offsets: [-1, 0, 1] },
+  },
+  {
+    op: 'QuantizeProduct',
+    inputs: [x([2, 3], 'int32'), c([3], [0.5, 0.25, 1.5], 'float32'), zero(3)],
+    attributes: { axis: 1 },
+  },
+];
+
 export const SAMPLES: readonly Sample[] = [
+  ...OWN,
   ...['Erf', 'Exp', 'Log', 'Reciprocal', 'Sigmoid', 'Sqrt', 'Tanh'].map((op) => ({
     op,
     inputs: [x([4], 'float32')],

@@ -9,6 +9,7 @@ import { fail, text, type Described, type OperatorRow, type OperatorTable } from
 import { ELEMENTWISE_SHAPES } from './shapes-elementwise.ts';
 import { LINEAR_SHAPES } from './shapes-linear.ts';
 import { MOVEMENT_SHAPES } from './shapes-movement.ts';
+import { OWN_SHAPES } from './shapes-own.ts';
 import { PULP_SHAPES } from './shapes-pulp.ts';
 
 export { axisOf, constantIntegers } from './rule.ts';
@@ -20,6 +21,7 @@ export const OPERATORS: OperatorTable = {
   ...LINEAR_SHAPES,
   ...ELEMENTWISE_SHAPES,
   ...PULP_SHAPES,
+  ...OWN_SHAPES,
 };
 
 const BY_NAME = new Map(Object.entries(OPERATORS));

@@ -10,12 +10,16 @@ import { valueOf } from '../reference/value.ts';
 /** Operators that are folded: exporters compute shapes with them. Scales and weights stay what the file says. */
 const FOLDED = new Set([...Object.keys(MOVEMENT), 'Split', 'Add', 'Cast', 'Div', 'Mul', 'Sub']);
 
-/** Constants beyond this many elements are not made; a table that large belongs in the file. */
+/** Constants beyond this many elements are not made of smaller ones; a table that large belongs in the file. */
 const MOST_ELEMENTS = 1 << 16;
 
 /** Whether every output of the node follows from constants and shapes. */
 function isConstant(node: Node, outputs: readonly Tensor[], tensors: ReadonlyMap<string, Tensor>): boolean {
-  if (!FOLDED.has(node.op) || outputs.some(({ shape }) => elements(shape) > MOST_ELEMENTS)) return false;
+  const largest = Math.max(
+    MOST_ELEMENTS,
+    ...node.inputs.map((name) => elements(tensors.get(name)?.shape ?? [0])),
+  );
+  if (!FOLDED.has(node.op) || outputs.some(({ shape }) => elements(shape) > largest)) return false;
   return node.op === 'Shape' || node.inputs.every((name) => name === '' || tensors.get(name)?.data);
 }
 

@@ -1,8 +1,10 @@
-/** The fusing stage: every rule in turn; what no rule takes up stays as it is, for the harts. */
+/** The fusing stage: the passes of rules.ts in turn; what no rule takes up stays as it is, for the harts. */
 import { DeployError } from '../../errors.ts';
 import type { Graph } from '../graph/graph.ts';
-import { rewrite, type Match, type Rule } from './rewrite.ts';
-import { RULES } from './rules.ts';
+import type { AcceleratorLimits } from './assign.ts';
+import { runPasses, type PassOptions } from './pass.ts';
+import type { Match, Rule } from './rewrite.ts';
+import { ENGINE_PASSES } from './rules.ts';
 
 /** Nodes of the source network that are not to be the root of a fused one, with the reason. */
 export type Declined = Map<string, string>;
@@ -11,8 +13,9 @@ export type Declined = Map<string, string>;
 function guarded(rule: Rule, declined: Declined): Rule {
   const accepts = (match: Match): boolean => {
     const { name } = match.root;
-    if (declined.has(name) || rule.where?.(match) === false) return false;
+    if (declined.has(name)) return false;
     try {
+      if (rule.where?.(match) === false) return false;
       rule.replace(match);
       return true;
     } catch (error) {
@@ -24,10 +27,17 @@ function guarded(rule: Rule, declined: Declined): Rule {
   return { ...rule, where: accepts };
 }
 
+/** What the rules do not depend on; none of theirs asks for the machine. */
+const ANY: AcceleratorLimits = { softmaxShift: 0 };
+
 /**
  * Rewrites an integer network to nodes of the engine domain where a pattern fits (see rules.ts).
  * @param declined matches to leave alone, by their root; those whose constants fit no engine are added
  */
-export function fuse(graph: Graph, declined: Declined = new Map()): Graph {
-  return RULES.map((rule) => guarded(rule, declined)).reduce(rewrite, graph);
+export function fuse(graph: Graph, declined: Declined = new Map(), options: PassOptions = {}): Graph {
+  const passes = ENGINE_PASSES.map((pass) => ({
+    ...pass,
+    rules: pass.rules?.map((rule) => guarded(rule, declined)),
+  }));
+  return runPasses(passes, graph, ANY, options);
 }

@@ -12,9 +12,9 @@ import { denseSteps } from '../kernels/walk.ts';
 import { paddingProblems } from '../tile/tile.ts';
 import { isPitched } from '../tile/layout.ts';
 import { stepOf, type AcceleratorLimits } from './assign.ts';
-import { decompose } from './decompose.ts';
-import { foldConstants } from './fold.ts';
 import { fuse, type Declined } from './fuse.ts';
+import type { PassOptions, PassReport } from './pass.ts';
+import { optimise } from './passes.ts';
 import { ENGINE } from './rules.ts';
 import { inputsOf, renamed, type KernelStep, type Program, type Step } from './steps.ts';
 
@@ -33,9 +33,15 @@ interface Assigned {
 }
 
 /** Fuses and assigns engines until every fused node has a step; a refused one is left unfused in the next round. */
-function assignEngines(graph: Graph, limits: AcceleratorLimits, declined: Declined): Assigned {
+function assignEngines(
+  graph: Graph,
+  limits: AcceleratorLimits,
+  declined: Declined,
+  { disabled, observe }: PassOptions,
+): Assigned {
   for (;;) {
-    const fused = fuse(graph, declined);
+    const reports: [PassReport, Graph][] = [];
+    const fused = fuse(graph, declined, { disabled, observe: (...report) => reports.push(report) });
     const refused = new Map<string, string>();
     const steps = new Map<Node, Step>();
     for (const node of fused.nodes.filter(isFused)) {
@@ -53,7 +59,10 @@ function assignEngines(graph: Graph, limits: AcceleratorLimits, declined: Declin
     }
     for (const [name, reason] of paddingProblems([...steps.values()], fused.tensors))
       refused.set(rootOf(name), reason);
-    if (refused.size === 0) return { graph: fused, steps };
+    if (refused.size === 0) {
+      for (const [report, after] of reports) observe?.(report, after);
+      return { graph: fused, steps };
+    }
     for (const [name, reason] of refused) declined.set(name, reason);
   }
 }
@@ -62,15 +71,15 @@ function assignEngines(graph: Graph, limits: AcceleratorLimits, declined: Declin
  * Turns a network into steps.
  * @throws DeployError naming the node that neither the accelerator nor the harts compute
  */
-export function lower(source: Graph, limits: AcceleratorLimits): Program {
-  const graph = decompose(foldConstants(source));
+export function lower(source: Graph, limits: AcceleratorLimits, options: PassOptions = {}): Program {
+  const graph = optimise(source, limits, options);
   for (const name of source.outputs) {
     if (source.inputs.includes(name) || source.tensors.get(name)?.data) {
       throw new DeployError(`the output ${name} of ${source.name} is computed by no node`);
     }
   }
   const declined: Declined = new Map();
-  const assigned = assignEngines(graph, limits, declined);
+  const assigned = assignEngines(graph, limits, declined, options);
   return new Lowering(assigned, declined).program();
 }
 

@@ -32,15 +32,13 @@ export class Match {
   readonly root: Node;
   readonly #nodes: ReadonlyMap<string, Node>;
   readonly #tensors: ReadonlyMap<string, Tensor>;
-  readonly #producer: (tensor: string) => Node | undefined;
-  readonly #tensor: (name: string) => Tensor;
+  readonly #view: GraphView;
 
   constructor(root: Node, bound: Bindings, view: GraphView) {
     this.root = root;
     this.#nodes = bound.nodes;
     this.#tensors = bound.tensors;
-    this.#producer = view.producer;
-    this.#tensor = view.tensor;
+    this.#view = view;
   }
 
   has(as: string): boolean {
@@ -61,12 +59,22 @@ export class Match {
 
   /** The tensor of that name in the graph; for rules that look beyond their pattern. */
   named(name: string): Tensor {
-    return this.#tensor(name);
+    return this.#view.tensor(name);
   }
 
   /** The node that produces a tensor, if one does. */
   producer(tensor: string): Node | undefined {
-    return this.#producer(tensor);
+    return this.#view.producer(tensor);
+  }
+
+  /** Whether the network gives a tensor to the outside. */
+  isOutput(tensor: string): boolean {
+    return this.#view.isOutput(tensor);
+  }
+
+  /** Whether a node or tensor has that name already. */
+  isTaken(name: string): boolean {
+    return this.#view.isTaken(name);
   }
 
   /** Names of the matched nodes in the source network, for the emitted comments. */
@@ -82,6 +90,8 @@ export class Match {
 export interface Replacement {
   readonly nodes: readonly Node[];
   readonly tensors?: readonly Tensor[];
+  /** The tensor that is read in place of the root's output, which is no output of the network and then disappears. */
+  readonly alias?: string;
 }
 
 export interface Rule {
@@ -99,7 +109,13 @@ interface Bindings {
 interface GraphView {
   readonly producer: (tensor: string) => Node | undefined;
   readonly tensor: (name: string) => Tensor;
+  readonly isOutput: (name: string) => boolean;
+  readonly isTaken: (name: string) => boolean;
 }
+
+/** The node with the tensors it reads under the names `name` gives them; itself where they are the same. */
+const reading = (node: Node, name: (tensor: string) => string): Node =>
+  node.inputs.every((input) => name(input) === input) ? node : { ...node, inputs: node.inputs.map(name) };
 
 /**
  * Applies one rule at every place where it matches. Only the root of a match is replaced; nodes whose outputs
@@ -108,6 +124,7 @@ interface GraphView {
 export function rewrite(graph: Graph, rule: Rule): Graph {
   const tensors = new Map(graph.tensors);
   const producers = new Map(graph.nodes.flatMap((n) => n.outputs.map((output) => [output, n] as const)));
+  const names = new Set(graph.nodes.map(({ name }) => name));
   const view: GraphView = {
     producer: (name) => producers.get(name),
     tensor: (name) => {
@@ -115,9 +132,14 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
       if (!found) throw new Error(`graph ${graph.name} has no tensor ${name}`);
       return found;
     },
+    isOutput: (name) => graph.outputs.includes(name),
+    isTaken: (name) => tensors.has(name) || names.has(name),
   };
+  const aliases = new Map<string, string>();
   const nodes: Node[] = [];
-  for (const original of graph.nodes) {
+  for (const named of graph.nodes) {
+    const original = reading(named, (name) => aliases.get(name) ?? name);
+    if (original !== named) for (const output of original.outputs) producers.set(output, original);
     const bound: Bindings = { nodes: new Map(), tensors: new Map() };
     const match = matchNode(original, rule.pattern, bound, view)
       ? new Match(original, bound, view)
@@ -127,9 +149,11 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
       continue;
     }
     const replacement = rule.replace(match);
+    if (replacement.alias !== undefined) aliases.set(original.outputs[0], replacement.alias);
     for (const tensor of replacement.tensors ?? []) tensors.set(tensor.name, tensor);
     for (const fresh of replacement.nodes) {
       nodes.push(fresh);
+      names.add(fresh.name);
       for (const output of fresh.outputs) producers.set(output, fresh);
     }
   }

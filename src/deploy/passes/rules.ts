@@ -9,9 +9,12 @@
  *     GatherRows     table ids    row s holds table[ids[s + offset]] for each of `offsets`; zeros beyond the ends
  */
 import { integersAttribute, numberAttribute } from '../graph/attributes.ts';
+import { ARRAY } from '../graph/elements.ts';
 import type { Attribute, Node, Tensor } from '../graph/graph.ts';
 import { axisOf, sliceRanges } from '../graph/shapes.ts';
-import { any, constant, node, type Match, type Rule } from './rewrite.ts';
+import { ADDEND_INTO_BIAS } from './addend.ts';
+import type { Pass } from './pass.ts';
+import { any, constant, node, type Match, type Replacement, type Rule } from './rewrite.ts';
 import { requantShift } from './requant.ts';
 
 export const ENGINE = 'engine';
@@ -42,6 +45,37 @@ const linear = (match: Match): { nodes: Node[] } => ({
     ),
   ],
 });
+
+/** A constant matrix with its axes swapped. */
+function transposed(match: Match, { type, shape, data, name }: Tensor): Tensor {
+  const [rows, columns] = shape;
+  const turned = new ARRAY[type](rows * columns);
+  data?.forEach((value, i) => {
+    turned[(i % columns) * rows + Math.floor(i / columns)] = value;
+  });
+  let own = `${name}.transposed`;
+  while (match.isTaken(own)) own = `${own}_`;
+  return { name: own, type, shape: [columns, rows], data: turned };
+}
+
+/** Whether a Gemm is x · w [+ b] with a constant matrix, perhaps transposed. */
+function isPlainGemm(match: Match): boolean {
+  const gemm = match.node('gemm');
+  const [alpha, beta] = ['alpha', 'beta'].map((role) => numberAttribute(gemm, role, 1));
+  const bias = !match.has('b') || (match.tensor('b').shape.length === 1 && beta === 1);
+  return alpha === 1 && bias && numberAttribute(gemm, 'transA', 0) === 0 && match.tensor('w').type === 'int8';
+}
+
+const gemmLinear = (match: Match): Replacement => {
+  const w = match.tensor('w');
+  const weight = numberAttribute(match.node('gemm'), 'transB', 0) === 0 ? w : transposed(match, w);
+  const requant = requantShift(match.node('requant'), match.tensor('mul'), match.tensor('add'));
+  const bias = match.has('b') ? [match.tensor('b').name] : [];
+  return {
+    nodes: [engine(match, 'Linear', [match.tensor('x').name, weight.name, ...bias], { ...requant })],
+    tensors: [weight],
+  };
+};
 
 const product = node('MatMul', 'product', any('x'), constant('w'));
 const isMatrix = (match: Match): boolean => match.tensor('w').shape.length === 2;
@@ -127,8 +161,8 @@ function movedParts(match: Match): { table: string; ids: string; offsets: number
 /** Whether a Transpose of a matrix swaps its axes, as ONNX does unless told otherwise. */
 const swapsAxes = (transpose: Node): boolean => integersAttribute(transpose, 'perm', [1, 0]).join() === '1,0';
 
-/** Applied in this order; each row has a test named after it. */
-export const RULES: readonly Rule[] = [
+/** Linear layers of the accelerator. */
+const LINEAR: readonly Rule[] = [
   {
     name: 'MatMul, Add and RequantShift become Linear',
     pattern: requantOf(node('Add', 'bias', product, constant('b'))),
@@ -142,6 +176,22 @@ export const RULES: readonly Rule[] = [
     replace: linear,
   },
   {
+    name: 'Gemm with a bias and RequantShift become Linear',
+    pattern: requantOf(node('Gemm', 'gemm', any('x'), constant('w'), constant('b'))),
+    where: isPlainGemm,
+    replace: gemmLinear,
+  },
+  {
+    name: 'Gemm and RequantShift become Linear without bias',
+    pattern: requantOf(node('Gemm', 'gemm', any('x'), constant('w'))),
+    where: isPlainGemm,
+    replace: gemmLinear,
+  },
+];
+
+/** Activations of linear layers. */
+const RELU: readonly Rule[] = [
+  {
     name: 'Relu after Linear is its activation',
     pattern: node('Relu', 'relu', node('Linear', 'linear')),
     replace: (match) => {
@@ -149,6 +199,10 @@ export const RULES: readonly Rule[] = [
       return { nodes: [engine(match, 'Linear', before.inputs, { ...before.attributes, relu: 1 })] };
     },
   },
+];
+
+/** Heads of attention on the accelerator. */
+const ATTENTION: readonly Rule[] = [
   {
     name: 'MatMul, softmax and MatMul become AttentionHead',
     pattern: requantOf(
@@ -215,6 +269,10 @@ export const RULES: readonly Rule[] = [
       };
     },
   },
+];
+
+/** Look-ups by DMA. */
+const GATHER: readonly Rule[] = [
   {
     name: 'Gather of table rows becomes GatherRows',
     pattern: node('Gather', 'gather', constant('table'), any('ids')),
@@ -239,6 +297,10 @@ export const RULES: readonly Rule[] = [
       return { nodes: [engine(match, 'GatherRows', [table, ids], { offsets })] };
     },
   },
+];
+
+/** Sums and affine maps of int8 tensors, in tiles. */
+const SUM: readonly Rule[] = [
   {
     name: 'Add of tensors becomes Sum, sums of sums one Sum',
     pattern: node('Add', 'add', any('a'), any('b')),
@@ -280,3 +342,36 @@ export const RULES: readonly Rule[] = [
     replace: (match) => norm(match, [match.tensor('x').name]),
   },
 ];
+
+/** Applied in this order; each rule has a test named after it. */
+export const ENGINE_PASSES: readonly Pass[] = [
+  {
+    name: 'fuse-linear',
+    does: 'products with a constant matrix, their bias and requantisation become linear layers of the accelerator',
+    rules: LINEAR,
+  },
+  { name: 'fuse-relu', does: 'Relu after a linear layer is its activation', rules: RELU },
+  {
+    name: 'fold-addends',
+    does: 'addends of requantisations that the accelerator cannot add after scaling move into the bias',
+    rules: [ADDEND_INTO_BIAS],
+  },
+  {
+    name: 'fuse-head',
+    does: 'a head of attention becomes one run of the accelerator, its values written transposed by their linear layer',
+    rules: ATTENTION,
+  },
+  {
+    name: 'fuse-gather',
+    does: 'rows taken from a table, and joined with their neighbours, are fetched by the DMA',
+    rules: GATHER,
+  },
+  {
+    name: 'fuse-sum',
+    does: 'sums of int8 tensors become one step with their requantisation or normalisation',
+    rules: SUM,
+  },
+];
+
+/** All of them, in order. */
+export const RULES: readonly Rule[] = ENGINE_PASSES.flatMap(({ rules = [] }) => rules);

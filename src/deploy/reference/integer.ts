@@ -10,6 +10,7 @@ import { ELEMENTWISE } from './elementwise.ts';
 import { LINEAR } from './linear.ts';
 import { MOVEMENT, split } from './movement.ts';
 import { NORM } from './norm.ts';
+import { OWN } from './own.ts';
 import { POOL } from './pool.ts';
 import { QUANTISED } from './quantised.ts';
 import { REQUANT } from './requant.ts';
@@ -30,6 +31,7 @@ export const REFERENCE: Readonly<Record<string, Operator>> = {
   ...SOFTMAX,
   ...REQUANT,
   ...QUANTISED,
+  ...OWN,
 };
 
 /**

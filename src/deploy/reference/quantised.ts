@@ -86,6 +86,13 @@ function multiplier(
   return (i) => f32(f32(sa * each[i]) / sy);
 }
 
+/** Sums times one factor, or one along `axis`: what is left of the scales of a product (passes/decompose.ts). */
+export const quantizeProduct: Operator = (node, [x, factor, zeroPoint]) => {
+  const axis = numberAttribute(node, 'axis', -1);
+  const each = along(factor, x.shape, axis < 0 ? axis + x.shape.length : axis);
+  return rescaled(x, (i) => each[i], zeroPoint);
+};
+
 const qLinearMatMul: Operator = (_, [a, sa, za, b, sb, zb, sy, zy]) => {
   const product = matMulAs(withoutZero(a, za, 2), withoutZero(b, zb), 'int32');
   return rescaled(product, multiplier([sa, sb, sy], product.shape, product.shape.length - 1), zy);

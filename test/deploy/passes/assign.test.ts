@@ -31,18 +31,13 @@ describe('engine assignment', () => {
   test.each([
     [
       'a multiplier above 255',
-      linear(64, 64, 64, { mul: 256 }),
-      'node y: the accelerator does not take it: its requantisation multiplies by 256, the accelerator by 0 to 255',
+      linear(64, 64, 64, { mul: 257 }),
+      'node y: the accelerator does not take it: its requantisation multiplies by 257, the accelerator by 0 to 255',
     ],
     [
-      'an addend off the grid',
-      linear(64, 64, 64, { add: 2049 }),
-      'its requantisation adds 2049, the accelerator a whole multiple of 2^12 plus 2048 for rounding',
-    ],
-    [
-      'an addend beyond 8 bits',
-      linear(64, 64, 64, { add: 2048 + 128 * 4096 }),
-      'the accelerator -128 to 127',
+      'an addend beyond what biases hold',
+      linear(64, 64, 64, { mul: 3, add: 3 * 2 ** 24, shift: 1 }),
+      'its requantisation adds 50331648, the accelerator a whole multiple of 2^1',
     ],
     [
       'rows that are no multiple of 64',

@@ -1,10 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../../../src/deploy/graph/check.ts';
-import type { Graph, Node } from '../../../src/deploy/graph/graph.ts';
+import {
+  elements,
+  type Graph,
+  type Node,
+  type Tensor,
+  type TensorData,
+} from '../../../src/deploy/graph/graph.ts';
 import { fuse } from '../../../src/deploy/passes/fuse.ts';
 import { RULES } from '../../../src/deploy/passes/rules.ts';
 import { rewrite } from '../../../src/deploy/passes/rewrite.ts';
-import { Network } from '../networks.ts';
+import { evaluate } from '../../../src/deploy/reference/integer.ts';
+import { bytes, Network } from '../networks.ts';
 
 const shape = (graph: Graph): string[] => graph.nodes.map(({ op, inputs }) => `${op} ${inputs.join(' ')}`);
 const only = (graph: Graph): Node => {
@@ -24,9 +31,21 @@ const CASES: Readonly<
     network: (n) => [n.linear('y', n.input('x', 64, 64), 128, { bias: false })],
     fused: ['Linear x y/weight'],
   },
+  'Gemm with a bias and RequantShift become Linear': {
+    network: (n) => [n.requant('y', gemm(n, { transB: 1 }, true))],
+    fused: ['Linear x w.transposed b'],
+  },
+  'Gemm and RequantShift become Linear without bias': {
+    network: (n) => [n.requant('y', gemm(n, {}, false))],
+    fused: ['Linear x w'],
+  },
   'Relu after Linear is its activation': {
     network: (n) => [n.linear('y', n.input('x', 64, 64), 128, { relu: true })],
     fused: ['Linear x y/weight y/bias'],
+  },
+  'an addend that the accelerator does not take moves into the bias of Linear': {
+    network: (n) => [n.linear('y', n.input('x', 64, 64), 128, { add: 12_345 })],
+    fused: ['Linear x y/weight y/bias_'],
   },
   'MatMul, softmax and MatMul become AttentionHead': {
     network: (n) => [n.attention('o', n.input('q', 64, 64), n.input('k', 64, 64), n.input('v', 64, 64))],
@@ -69,6 +88,26 @@ const CASES: Readonly<
   },
 };
 
+/** x [64, 48] times w [48, 32], given as the attributes say. */
+function gemm(n: Network, attributes: Readonly<Record<string, number>>, biased: boolean): string {
+  const { graph } = n;
+  const shape = attributes.transB === 1 ? [32, 48] : [48, 32];
+  const w = graph.constant('w', 'int8', shape, bytes(48 * 32, 5));
+  const b = biased ? [graph.constant('b', 'int32', [32], Int32Array.from(bytes(32, 6)))] : [];
+  return graph.node('Gemm', 'gemm', [n.input('x', 64, 48), w, ...b], { attributes });
+}
+
+/** Repeatable inputs: indices for look-ups, any values for the rest. */
+function inputsOf(graph: Graph): Map<string, TensorData> {
+  return new Map(
+    graph.inputs.map((name, i) => {
+      const { type, shape } = graph.tensors.get(name) as Tensor;
+      const values = bytes(elements(shape), i + 17);
+      return [name, type === 'int32' ? Int32Array.from(values, (v) => Math.abs(v) % 9) : values];
+    }),
+  );
+}
+
 /** Rows of a table joined with the rows before and after, zeros beyond the ends. */
 function trigram(n: Network, zero = 0): string {
   const { graph } = n;
@@ -98,6 +137,12 @@ describe.each(RULES.map((rule, i) => ({ name: rule.name, upTo: RULES.slice(0, i 
 
     test('leaves a graph that keeps its invariants', () => {
       expect(() => check(upTo.reduce(rewrite, build()))).not.toThrow();
+    });
+
+    test('computes what the network did', () => {
+      const network = build();
+      const inputs = inputsOf(network);
+      expect(evaluate(upTo.reduce(rewrite, network), inputs)).toEqual(evaluate(network, inputs));
     });
 
     test('is not done by the other rules', () => {
