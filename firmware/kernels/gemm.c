@@ -1,4 +1,4 @@
-/** Matrix products, row by row: see gemm.h. */
+/** Matrix products in strips of rows: see gemm.h. */
 #include "gemm.h"
 
 #include <stddef.h>
@@ -29,26 +29,67 @@ static uint32_t product(const struct gemm *step, uint32_t a, uint32_t b) {
   return dot(step, left, right, a, b);
 }
 
+/** Whether tiles of matmul_tile.h compute the product: int8 operands that both lie along the sum, without gaps. */
+static int is_packed(const struct gemm *step) {
+  const int32_t inner = (int32_t)step->inner;
+  const int bytes = step->a.element == ELEMENT_INT8 && step->b.element == ELEMENT_INT8;
+  return bytes && step->a_inner == 1 && step->b_inner == 1 && step->a_row == inner && step->b_column == inner &&
+         (step->a_zero | step->b_zero) == 0;
+}
+
+/** Where a strip of rows starts: elements into a, b, c and y. */
+struct strip {
+  uint32_t a, b, c, y;
+};
+
+/** What becomes of the sum in row `r` of a strip: c added, requantised, stored. */
+ALWAYS_INLINE void finish(const struct gemm *step, const struct strip *at, uint32_t r, uint32_t column, uint32_t sum) {
+  sum *= (uint32_t)step->alpha;
+  if (step->c.data != NULL) {
+    const uint32_t c = at->c + r * (uint32_t)step->c_row + column * (uint32_t)step->c_column;
+    sum += (uint32_t)step->beta * (uint32_t)load(&step->c, c);
+  }
+  const uint32_t i = at->y + r * step->columns + column;
+  if (step->by.mul == NULL) {
+    ((uint32_t *)step->y.data)[i] = sum;
+  } else {
+    const int32_t y = rescaled_at(&step->by, (int32_t)sum, column * step->mul_step, column * step->add_step);
+    ((uint8_t *)step->y.data)[i] = (uint8_t)y;
+  }
+}
+
+/** Columns a hart computes of a strip at a time, so that short matrices are shared out as well. */
+enum { BLOCK_COLUMNS = 4 * TILE_COLUMNS };
+
 void gemm(const struct gemm *step) {
-  const struct share share = share_of(walk_count(&step->batch) * step->rows);
-  for (uint32_t r = share.first; r < share.last; r++) {
-    const uint32_t row = r % step->rows;
+  const uint32_t strips = (step->rows + TILE_ROWS - 1) / TILE_ROWS;
+  const uint32_t blocks = (step->columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+  const struct share share = share_of(walk_count(&step->batch) * strips * blocks);
+  const int packed = is_packed(step);
+  for (uint32_t s = share.first; s < share.last; s++) {
+    const uint32_t row = s / blocks % strips * TILE_ROWS, left = step->rows - row, n = s / blocks / strips;
+    const uint32_t height = left < TILE_ROWS ? left : TILE_ROWS;
+    uint32_t column = s % blocks * BLOCK_COLUMNS;
+    const uint32_t end = step->columns - column < BLOCK_COLUMNS ? step->columns : column + BLOCK_COLUMNS;
     struct position batch;
-    walk_seek(&step->batch, r / step->rows, &batch);
-    const uint32_t a = batch.offset[0] + row * (uint32_t)step->a_row;
-    uint32_t b = batch.offset[1], c = batch.offset[2] + row * (uint32_t)step->c_row;
-    for (uint32_t column = 0; column < step->columns; column++) {
-      uint32_t sum = (uint32_t)step->alpha * product(step, a, b);
-      if (step->c.data != NULL) sum += (uint32_t)step->beta * (uint32_t)load(&step->c, c);
-      const uint32_t i = r * step->columns + column;
-      if (step->by.mul == NULL) {
-        ((uint32_t *)step->y.data)[i] = sum;
-      } else {
-        const int32_t y = rescaled_at(&step->by, (int32_t)sum, column * step->mul_step, column * step->add_step);
-        ((uint8_t *)step->y.data)[i] = (uint8_t)y;
+    walk_seek(&step->batch, n, &batch);
+    const struct strip at = {.a = batch.offset[0] + row * (uint32_t)step->a_row,
+                             .b = batch.offset[1],
+                             .c = batch.offset[2] + row * (uint32_t)step->c_row,
+                             .y = (n * step->rows + row) * step->columns};
+    for (; packed && height == TILE_ROWS && column + TILE_COLUMNS <= end; column += TILE_COLUMNS) {
+      int32_t sums[TILE_ROWS][TILE_COLUMNS] = {0};
+      tile_sums((const int8_t *)step->a.data + at.a, (const int8_t *)step->b.data + at.b + column * step->inner,
+                step->inner, sums);
+      for (uint32_t r = 0; r < TILE_ROWS; r++) {
+        for (uint32_t c = 0; c < TILE_COLUMNS; c++) finish(step, &at, r, column + c, (uint32_t)sums[r][c]);
       }
-      b += (uint32_t)step->b_column;
-      c += (uint32_t)step->c_column;
+    }
+    for (; column < end; column++) {
+      for (uint32_t r = 0; r < height; r++) {
+        const uint32_t sum = product(step, at.a + r * (uint32_t)step->a_row, at.b + column * (uint32_t)step->b_column);
+        finish(step, &at, r, column, sum);
+      }
     }
   }
 }

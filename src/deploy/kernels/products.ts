@@ -67,10 +67,22 @@ interface Matrices {
   readonly beta?: number;
 }
 
+/** A constant int8 matrix along the sum, as the kernel multiplies fastest. */
+function alongInner(b: Tensor, transB: boolean): { b: Tensor; transB: boolean } {
+  const { type, shape, data } = b;
+  if (transB || type !== 'int8' || !(data instanceof Int8Array) || shape.length !== 2) return { b, transB };
+  const [inner, columns] = shape;
+  const turned = new Int8Array(data.length);
+  for (let k = 0; k < inner; k++)
+    for (let n = 0; n < columns; n++) turned[n * inner + k] = data[k * columns + n];
+  return { b: { name: `${b.name}.transposed`, type, shape: [columns, inner], data: turned }, transB: true };
+}
+
 function gemm(operation: Operation, matrices: Matrices): KernelCall[] {
   requireIntegers(operation);
   const { node, outputs } = operation;
-  const { a, b, c, transA = false, transB = false, zeros = [0, 0], alpha = 1, beta = 1 } = matrices;
+  const { a, c, transA = false, zeros = [0, 0], alpha = 1, beta = 1 } = matrices;
+  const { b, transB } = alongInner(matrices.b, matrices.transB ?? false);
   const { shape } = outputs[0];
   const batch = shape.slice(0, -2);
   const [rows, columns] = shape.slice(-2);
