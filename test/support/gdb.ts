@@ -199,3 +199,71 @@ export const gdb = (
   elf: string | undefined,
   ...commands: readonly string[]
 ): Promise<string> => startGdb(elf, [`target remote ${server.address}`, ...commands]).ended;
+
+/** A GDB that is talked to: one command, its answer, the next. */
+export interface GdbDialog {
+  /**
+   * @param patience milliseconds after which Ctrl-C is pressed
+   * @returns what GDB says, up to the end of the command
+   */
+  ask(command: string, patience?: number): Promise<string>;
+  /** Leaves GDB. */
+  end(): Promise<void>;
+}
+
+/** Starts GDB with its commands coming one by one. */
+export function startDialog(elf: string): GdbDialog {
+  const child = spawn('/bin/sh', ['-c', 'exec "$0" "$@" 2>&1', GDB, '-nx', '-q', ...DIALOG_ARGS, elf], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  let text = '';
+  let hear: (() => void) | undefined;
+  child.stdout.on('data', (data: Buffer) => {
+    text += data.toString();
+    hear?.();
+  });
+  let left: (() => void) | undefined;
+  const ended = new Promise<void>((resolve) => {
+    child.on('close', () => {
+      resolve();
+      left?.();
+    });
+  });
+  let asked = 0;
+  return {
+    async ask(command, patience = PATIENCE / 2) {
+      const mark = `<end of command ${++asked}>`;
+      text = '';
+      child.stdin.write(`${command}\necho \\n${mark}\\n\n`);
+      const interrupt = setTimeout(() => child.kill('SIGINT'), patience);
+      await new Promise<void>((resolve, reject) => {
+        const hopeless = setTimeout(
+          () => {
+            child.kill('SIGKILL');
+            reject(new Error(`GDB does not come back from '${command}'; it said\n${text}`));
+          },
+          patience + PATIENCE / 2,
+        );
+        hear = () => {
+          if (!text.includes(mark)) return;
+          clearTimeout(hopeless);
+          resolve();
+        };
+        left = () => reject(new Error(`GDB ended in '${command}'; it said\n${text}`));
+      });
+      clearTimeout(interrupt);
+      return text.replace(/\(gdb\) /g, '').split(mark)[0];
+    },
+    async end() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+const DIALOG_ARGS = [
+  'set pagination off',
+  'set confirm off',
+  'set debuginfod enabled off',
+  'set width 0',
+].flatMap((setting) => ['-iex', setting]);
