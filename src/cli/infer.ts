@@ -7,6 +7,7 @@ import { defaultTokens, fitTokens, parseTokens, type Tokens } from '../deploy/mo
 import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
+import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
 import { inferKwtCommand } from './infer-kwt.ts';
 import { engineOption } from './engine-option.ts';
 import {
@@ -56,10 +57,11 @@ export function addInfer(program: Command): void {
     .description(
       'Builds a network, deploys it to C, compiles it with riscv-gcc, runs the ELF file on the emulated cluster and\n' +
         'compares the result with an independent integer reference. Networks:\n' +
-        'mobilebert, and kwt1, which recognises the word in --input clip.wav (parameters from --weights or OCTET_MODELS).\n' +
+        'mobilebert; kwt1, which recognises the word in --input clip.wav (parameters from --weights or OCTET_MODELS);\n' +
+        'dinov2-small and whisper-tiny, encoders with synthetic weights.\n' +
         'Built networks and firmware are kept in the workspace and used again.',
     )
-    .argument('<network>', 'mobilebert or kwt1')
+    .argument('<network>', 'mobilebert, kwt1, dinov2-small or whisper-tiny')
     .option('--layers <n>', 'transformer layers', parseWhole(1, 24), MOBILEBERT.layers)
     .option(
       '--seq <n>',
@@ -78,7 +80,7 @@ export function addInfer(program: Command): void {
       '--calibration <path>',
       'what trained weights are calibrated on: a directory of .wav files, or a text file',
     )
-    .option('--reference', 'kwt1: compute with the integer reference alone, without firmware')
+    .option('--reference', 'but for mobilebert: compute with the integer reference alone, without firmware')
     .option('--item <id>', 'which item of the input file: its index or its qas_id')
     .option('--text <text>', 'text to tokenise with --vocab; "question|passage" makes two segments')
     .option('--vocab <vocab.txt>', 'WordPiece vocabulary for --text')
@@ -100,9 +102,12 @@ export function addInfer(program: Command): void {
 
 async function infer(network: string, flags: InferFlags): Promise<number> {
   if (network === 'kwt1') return inferKwtCommand(flags);
+  if (isEncoder(network)) return inferEncoderCommand(network, flags);
   if (network !== 'mobilebert')
-    throw new UsageError(`there is no network '${network}'; octet knows mobilebert and kwt1`);
-  if (flags.reference) throw new UsageError('--reference belongs to kwt1');
+    throw new UsageError(
+      `there is no network '${network}'; octet knows mobilebert, kwt1, dinov2-small and whisper-tiny`,
+    );
+  if (flags.reference) throw new UsageError('--reference is not for mobilebert');
   const config: MobileBertConfig = { ...MOBILEBERT, layers: flags.layers, sequence: flags.seq };
   const { tokens, source } = readTokens(flags, config);
   const bar = new Progress();

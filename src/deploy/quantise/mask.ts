@@ -85,7 +85,7 @@ export function widenMasked(graph: Graph, masks: readonly MaskedAttention[], sta
     const least = Math.ceil((WANTED_DROP + spread(mask, statistics)) / Math.max(drop, 1e-9));
     const columns = Math.ceil((width + least) / TILE) * TILE - width;
     const wide = { columns, width };
-    const [q, moreQuery] = widened(graph, uses, tensors, query, wide);
+    const [q, moreQuery] = widened(graph, uses, tensors, query, wide, c);
     const [k, moreKey] = widened(graph, uses, tensors, key, wide);
     const constant = (name: string, dims: readonly number[], value: (i: number) => number): string => {
       tensors.set(name, {
@@ -103,6 +103,8 @@ export function widenMasked(graph: Graph, masks: readonly MaskedAttention[], sta
     };
     const own = width + columns;
     const isExtra = (i: number): boolean => i % own >= width;
+    // A bias of the queries takes up the constant.
+    const hasBias = uses.producer(query)?.op === 'Add';
     const queries: Node = {
       name: `${query}/constant_columns`,
       op: 'Add',
@@ -130,10 +132,10 @@ export function widenMasked(graph: Graph, masks: readonly MaskedAttention[], sta
     tensors.set(turned, { name: turned, type: 'float32', shape: swapped });
     for (const [node, nodes] of [...moreQuery, ...moreKey]) replaced.set(node, nodes);
     replaced.set(product, [
-      queries,
+      ...(hasBias ? [] : [queries]),
       keys,
       { ...transpose, inputs: keys.outputs, outputs: [turned] },
-      { ...product, inputs: [queries.outputs[0], turned] },
+      { ...product, inputs: [hasBias ? q : queries.outputs[0], turned] },
     ]);
     for (const [node, nodes] of wideValues(graph, uses, tensors, mask, wide)) replaced.set(node, nodes);
     replaced.set(transpose, []);
@@ -206,21 +208,22 @@ function spread({ query, key, factor }: MaskedAttention, statistics: Statistics)
   return longest(query) * longest(key) * Math.abs(factor);
 }
 
-/** A linear layer with further columns of zeros; returns its output and the nodes to replace. */
+/** A linear layer with further columns of zeros, or of `biased` where it has a bias; returns its output and the nodes to replace. */
 function widened(
   graph: Graph,
   uses: Uses,
   tensors: Map<string, Tensor>,
   name: string,
   { columns, width }: { columns: number; width: number },
+  biased = 0,
 ): [string, Map<Node, readonly Node[]>] {
   const nodes = new Map<Node, readonly Node[]>();
-  const zeros = (constant: string): string => {
+  const wider = (constant: string, fill: number): string => {
     const { data, shape } = tensorOf(graph, constant) as Required<Tensor>;
     const values = numeric(data);
     const own = width + columns;
     const rows = elements(shape) / width;
-    const wide = new Float32Array(rows * own);
+    const wide = new Float32Array(rows * own).fill(fill);
     for (let r = 0; r < rows; r++) wide.set(values.subarray(r * width, (r + 1) * width), r * own);
     const result = `${constant}/widened`;
     tensors.set(result, { name: result, type: 'float32', shape: [...shape.slice(0, -1), own], data: wide });
@@ -242,7 +245,10 @@ function widened(
     }
     const wide = `${tensor}/widened`;
     const { shape } = tensorOf(graph, tensor);
-    const inputs = [node.op === 'Add' ? visit(node.inputs[0]) : node.inputs[0], zeros(constant)];
+    const inputs = [
+      node.op === 'Add' ? visit(node.inputs[0]) : node.inputs[0],
+      wider(constant, node.op === 'Add' ? biased : 0),
+    ];
     tensors.set(wide, { name: wide, type: 'float32', shape: [...shape.slice(0, -1), width + columns] });
     nodes.set(node, [{ ...node, inputs, outputs: [wide] }]);
     return wide;
