@@ -11,7 +11,7 @@
  * x: integers [batch, groups * inputs, …]    w: integers [groups * outputs, inputs, …]    bias: integers [groups * outputs], data NULL for none
  * y: [batch, groups * outputs, …] dense: int32, sums modulo 2^32; with by.mul not NULL int8 or uint8, requantised, its
  *    constants mul_step and add_step apart from filter to filter
- * Axes that are not there have size, kernel and outputs 1. Each hart computes an equal share of the rows of y.
+ * Axes that are not there have size, kernel and outputs 1. Each hart computes an equal share of the rows of y, of four filters at a time.
  */
 struct conv {
   struct source x, w, bias;
