@@ -4,7 +4,8 @@
  *
  *     (sum · mul + add) >> shift  =  ((sum + bias) · mul + half + addend · 2^shift) >> shift
  *
- * With mul odd there always is such a bias modulo 2^shift; an even mul is halved with add and shift, which is exact.
+ * With mul odd there always is such a bias modulo 2^shift; an even mul is halved with add and shift, which is exact, and
+ * for shift 0 any bias will do.
  */
 import { fromNumbers, numeric } from '../graph/elements.ts';
 import { numberAttribute } from '../graph/attributes.ts';
@@ -39,7 +40,7 @@ export function withBias(
 ): Biased | undefined {
   const { mul, add, shift } = reduced(requant);
   if (typeof acceleratorRequant({ mul, add, shift }) !== 'string') return { mul, add, shift, bias: 0 };
-  if (mul < 1 || mul > 255 || mul % 2 === 0) return undefined;
+  if (mul < 1 || mul > 255 || (mul % 2 === 0 && shift > 0)) return undefined;
   const [odd, div] = [BigInt(mul), 1n << BigInt(shift)];
   const half = shift > 0 ? div / 2n : 0n;
   const least = (((BigInt(add) - half) % div) * inverse(odd, BigInt(shift))) % div;

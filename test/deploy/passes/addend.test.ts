@@ -61,3 +61,12 @@ test('there is none beyond the range', () => {
   expect(withBias({ mul: 3, add: 3 * 2 ** 24, shift: 1 }, RANGE)).toBeUndefined();
   expect(withBias({ mul: 257, add: 0, shift: 12 }, RANGE)).toBeUndefined();
 });
+
+test('a multiplier that is even without a shift has a bias', () => {
+  expect(withBias({ mul: 192, add: -2049, shift: 4 }, RANGE)).toEqual({
+    mul: 12,
+    shift: 0,
+    add: 3,
+    bias: -11,
+  });
+});
