@@ -13,6 +13,7 @@ import { check } from './graph/check.ts';
 import { ARRAY, numeric } from './graph/elements.ts';
 import type { Graph, TensorData } from './graph/graph.ts';
 import { lower } from './passes/lower.ts';
+import type { PassOptions } from './passes/pass.ts';
 import { tile } from './tile/tile.ts';
 
 export { buildFirmware, buildHost } from './firmware/build.ts';
@@ -41,6 +42,8 @@ export interface DeployOptions {
   readonly keep?: Keep;
   /** Default input compiled into the firmware, by input name; zeros unless given. */
   readonly inputs?: Readonly<Record<string, TensorData>>;
+  /** Which graph passes to leave out, and who sees what they do. */
+  readonly passes?: PassOptions;
 }
 
 /** The accelerator of a machine. @throws UsageError where it has none */
@@ -70,9 +73,10 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     xpulp = false,
     keep = 'none',
     inputs,
+    passes,
   } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
-  const program = lower(check(graph), { softmaxShift });
+  const program = lower(check(graph), { softmaxShift }, passes);
   const tiled = tile(program, l1Bytes);
   const deployment = emitProject(
     tiled,
