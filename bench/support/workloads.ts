@@ -13,7 +13,7 @@ export interface Workload {
   readonly what: string;
   /** Harts that do the work. */
   readonly harts: number;
-  /** Repetitions of a full measurement: about 5e9 instructions of one hart, 1.2e9 of several or of new code. */
+  /** Repetitions of a full measurement: about 5e9 instructions, or 1e9 where all code is new or harts wait. */
   readonly repeat: number;
   /** Copies of mixed.c linked in, each at addresses of its own. */
   readonly copies: number;
@@ -44,7 +44,7 @@ export const otherWorkloads: readonly Workload[] = [
     name: 'slices',
     what: '8 harts, each with its own copy of mixed',
     harts: 8,
-    repeat: 3750,
+    repeat: 15_000,
     copies: 8,
   },
   {
