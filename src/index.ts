@@ -43,6 +43,23 @@ export type { ParametersFor } from './deploy/models/parameters.ts';
 export { seededParameters } from './deploy/models/synthetic.ts';
 export { defaultTokens, fitTokens, parseTokens, tokenInputs, type Tokens } from './deploy/models/tokens.ts';
 export { exportParameters, fileParameters } from './deploy/models/weights.ts';
+export { Arrays } from './deploy/models/arrays.ts';
+export { buildBertTiny, sentimentOf } from './deploy/models/bert-tiny.ts';
+export { buildKwt, KWT1, kwtInput } from './deploy/models/kwt.ts';
+export { mfcc } from './deploy/models/mfcc.ts';
+export { buildFloatMobileBert } from './deploy/models/mobilebert-float.ts';
+export { parseSafetensors } from './deploy/models/safetensors.ts';
+export { buildVision, DINOV2_SMALL } from './deploy/models/vit.ts';
+export { parseWav } from './deploy/models/wav.ts';
+export { buildWhisper, WHISPER_TINY } from './deploy/models/whisper.ts';
+export {
+  inputFor,
+  quantise,
+  type QuantisedNetwork,
+  type QuantiseOptions,
+  scalesOf,
+} from './deploy/quantise/quantise.ts';
+export { type Agreement, agreement, describeAgreement } from './deploy/quantise/report.ts';
 export { emitNpz, type NpyArray, parseNpz } from './deploy/npz.ts';
 export { emitOnnx } from './deploy/onnx/emit.ts';
 export { parseOnnx } from './deploy/onnx/parse.ts';
