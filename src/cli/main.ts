@@ -14,6 +14,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   debug: async () => (await import('./debug.ts')).addDebug,
   infer: async () => (await import('./infer.ts')).addInfer,
   deploy: async () => (await import('./deploy.ts')).addDeploy,
+  quantise: async () => (await import('./quantise.ts')).addQuantise,
   disasm: async () => (await import('./disasm.ts')).addDisasm,
   machine: async () => (await import('./machine.ts')).addMachine,
   isa: async () => (await import('./isa.ts')).addIsa,
