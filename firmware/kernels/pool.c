@@ -48,12 +48,12 @@ void reduce(const struct reduce *step) {
     const uint32_t start = at.offset[0];
     int64_t sum = 0;
     struct position inner;
-    walk_seek(&step->gone, 0, &inner);
+    if (terms > 0) walk_seek(&step->gone, 0, &inner);
     for (uint32_t done = 0; done < terms; done += run) {
       uint32_t from = start + inner.offset[0];
       for (uint32_t k = 0; k < run; k++, from += stride) sum += load(&step->x, from);
       walk_advance(&step->gone, run, &inner);
     }
-    store(&step->y, i, step->mean ? rounded_mean(sum, terms) : (int32_t)sum);
+    store(&step->y, i, step->mean && terms > 0 ? rounded_mean(sum, terms) : (int32_t)sum);
   }
 }

@@ -32,7 +32,7 @@ struct pool {
 void pool(const struct pool *step);
 
 /**
- * y[i] = Σ x over some axes, modulo 2^32, or its mean rounded half up: ReduceSum, ReduceMean, IntegerMean.
+ * y[i] = Σ x over some axes, modulo 2^32, or its mean rounded half up, 0 without elements: ReduceSum, ReduceMean, IntegerMean.
  *
  * kept: sizes of the axes that stay, with the strides of x; y is dense over them
  * gone: sizes of the axes that are summed over, with the strides of x

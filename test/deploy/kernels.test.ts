@@ -33,6 +33,8 @@ function prefixed(graph: Graph, prefix: string): Graph {
 /** Cases beyond the samples: shapes and types that take another way through the kernels. */
 const MORE: readonly Sample[] = [
   { op: 'MatMul', inputs: [x([3, 0]), x([0, 2])] },
+  { op: 'ReduceSum', inputs: [x([2, 0]), c([1], [1], 'int64')], attributes: { keepdims: 0 } },
+  { op: 'ReduceMean', inputs: [x([2, 0]), c([1], [1], 'int64')] },
   { op: 'Concat', inputs: [x([2, 0]), x([2, 3])], attributes: { axis: 1 } },
   { op: 'MatMul', inputs: [x([2, 1, 3, 4], 'int32'), x([5, 4, 2], 'int16')] },
   { op: 'Transpose', inputs: [x([4], 'float32')], attributes: { perm: [0] } },

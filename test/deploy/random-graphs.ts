@@ -182,6 +182,21 @@ const product: Operation = (n, x, { shape, type }) => {
   return n.node('MatMul', [x, n.node('Transpose', [x], { perm })]);
 };
 
+/** An attention head with projections; some as the accelerator computes them, some not. */
+const head: Operation = (n, x, { shape, type }) => {
+  if (shape.length !== 2 || type !== 'int8' || shape[0] > 64) return undefined;
+  const width = n.pick([64, 32, 12]);
+  const [q, k, v] = [0, 1, 2].map(() =>
+    plainRequant(n, n.node('MatMul', [x, n.constant('int8', [shape[1], width])])),
+  );
+  const logits = plainRequant(n, n.node('MatMul', [q, n.node('Transpose', [k], { perm: [1, 0] })]));
+  const softmax = n.node('ITAPartialMax', [logits], { softmax_shift: n.pick([0, 0, 5]) });
+  return n.pick([plainRequant, plainRequant, (_: RandomNetwork, y: string) => y])(
+    n,
+    n.node('MatMul', [softmax, v]),
+  );
+};
+
 const conv: Operation = (n, x, { shape, type }) => {
   if (shape.length < 3 || shape.length > 5 || type === 'int32' || elements(shape) > 2048) return undefined;
   const [, channels, ...spatial] = shape;
@@ -386,6 +401,7 @@ const OPERATIONS: readonly Operation[] = [
   matMul,
   gemm,
   product,
+  head,
   conv,
   conv,
   pool,
