@@ -106,6 +106,14 @@ describe('deploy', () => {
     );
   });
 
+  test('refuses inputs and outputs that would be one symbol', () => {
+    const n = new Network();
+    const graph = n.build(n.add('x_1', n.input('x/1', 4, 4), n.input('b', 4, 4)));
+    expect(() => deploy(graph)).toThrow(
+      'its input or output x_1 would be the symbol network_x_1, as another one is; rename one of them',
+    );
+  });
+
   test('reports every decision and where each tensor lies', () => {
     const n = new Network();
     const { plan } = deploy(n.build(n.norm('z', n.linear('y', n.input('x', 64, 64), 64))));

@@ -1,4 +1,5 @@
 /** network.c and network.h: one function per step with its descriptor, and the sequence that calls them. */
+import { DeployError } from '../../errors.ts';
 import type { Allocation } from '../allocate/allocate.ts';
 import { elements } from '../graph/graph.ts';
 import type { AcceleratorRequant } from '../passes/requant.ts';
@@ -148,14 +149,13 @@ class Emitter {
   constructor(tiled: TiledProgram, allocation: Allocation) {
     this.#tiled = tiled;
     this.#allocation = allocation;
-    for (const taken of [
-      'network_run',
-      'network_arena',
-      'l1',
-      ...tiled.inputs.map(symbolOf),
-      ...tiled.outputs.map(symbolOf),
-    ]) {
-      this.#names.take(taken);
+    for (const taken of ['network_run', 'network_arena', 'l1']) this.#names.take(taken);
+    for (const name of [...tiled.inputs, ...tiled.outputs]) {
+      const symbol = symbolOf(name);
+      if (this.#names.take(symbol) === symbol) continue;
+      throw new DeployError(
+        `${tiled.name}: its input or output ${name} would be the symbol ${symbol}, as another one is; rename one of them`,
+      );
     }
     const places = new Map<string, TensorPlace>();
     for (const [name, layout] of allocation.layouts) {
