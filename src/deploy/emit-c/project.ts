@@ -144,17 +144,17 @@ function emitInputs(
   return `/** The input the network runs on unless the host writes another one before the start. */\n#include "network.h"\n\n${arrays.join('\n')}`;
 }
 
+const tensorList = (name: string, tensors: readonly string[]): string =>
+  [
+    `const struct host_tensor ${name}[] = {`,
+    ...tensors.map((tensor) => `    {${symbolOf(tensor)}, sizeof ${symbolOf(tensor)}},`),
+    '    {NULL, 0},',
+    '};',
+  ].join('\n');
+
 /** What the network reads and writes as a program of the host (firmware/host). */
-function hostTensors({ inputs, outputs }: TiledProgram): string {
-  const list = (name: string, tensors: readonly string[]): string =>
-    [
-      `const struct host_tensor ${name}[] = {`,
-      ...tensors.map((tensor) => `    {${symbolOf(tensor)}, sizeof ${symbolOf(tensor)}},`),
-      '    {NULL, 0},',
-      '};',
-    ].join('\n');
-  return `/** Inputs and outputs of the network for the host. */\n#include "host.h"\n#include "network.h"\n\n${list('host_inputs', inputs)}\n\n${list('host_outputs', outputs)}\n`;
-}
+const hostTensors = ({ inputs, outputs }: TiledProgram): string =>
+  `/** Inputs and outputs of the network for the host. */\n#include "host.h"\n#include "network.h"\n\n${tensorList('host_inputs', inputs)}\n\n${tensorList('host_outputs', outputs)}\n`;
 
 const MAIN = `/** Runs the network once, on every hart. */
 #include "network.h"
