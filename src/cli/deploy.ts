@@ -19,21 +19,25 @@ import { elements, type Graph, type TensorData } from '../deploy/graph/graph.ts'
 import { integerTypeOf } from '../deploy/graph/integers.ts';
 import { importNetwork } from '../deploy/import.ts';
 import { parseNpz } from '../deploy/npz.ts';
+import { explain } from '../deploy/passes/explain.ts';
+import type { PassReport } from '../deploy/passes/pass.ts';
 import { evaluate } from '../deploy/reference/integer.ts';
 import { compare, type Comparison, execute } from '../deploy/run/execute.ts';
 import { executeOnHost } from '../deploy/run/host.ts';
 import { parseElf, type Program } from '../elf/elf.ts';
 import { InputError, UsageError } from '../errors.ts';
 import { addMachineOptions, type MachineFlags, machineOf, parseSize, readInput } from './options.ts';
+import { addPassOptions, type PassFlags, passOptions } from './passes.ts';
 import { bytesText, grouped, mismatchText, Progress } from './text.ts';
 
-interface DeployFlags extends MachineFlags {
+interface DeployFlags extends MachineFlags, PassFlags {
   readonly output?: string;
   readonly input?: string;
   readonly check?: boolean;
   readonly target: 'cluster' | 'host';
   readonly l1?: number;
   readonly force?: boolean;
+  readonly explain?: boolean;
   readonly json?: boolean;
 }
 
@@ -64,8 +68,9 @@ export function addDeploy(program: Command): void {
     )
     .option('--l1 <size>', 'cluster memory the network may use', parseSize)
     .option('--force', 'write into a directory that has files')
+    .option('--explain', 'say what each graph pass did, and which engine each step runs on, at what cost')
     .option('--json', 'print one JSON object');
-  addMachineOptions(command).action(async (model: string, flags: DeployFlags) => {
+  addMachineOptions(addPassOptions(command)).action(async (model: string, flags: DeployFlags) => {
     process.exitCode = await run(model, flags);
   });
 }
@@ -142,8 +147,10 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
   const directory = flags.output ?? defaultOutput(model);
   requireWritable(directory, flags);
   const source = readSource(model, flags);
+  const reports: PassReport[] = [];
   const { plan, files } = deploy(source.graph, {
     ...target,
+    passes: passOptions(flags, reports),
     inputs: Object.fromEntries(source.inputs),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
   });
@@ -164,6 +171,9 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
       match,
       comparisons,
       golden,
+      ...(flags.explain
+        ? { passes: reports, costs: steps.map(({ name, engine, costs }) => ({ name, engine, costs })) }
+        : {}),
     };
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } else {
@@ -172,6 +182,7 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
       `${plan.network}: ${steps.length} steps, ${onIta} on the accelerator (${grouped(itaJobs)} jobs), ` +
         `${bytesText(weightBytes)} of weights, ${bytesText(l1Bytes)} of TCDM\n` +
         `${flags.target === 'host' ? 'program ' : 'firmware'}     ${program}\nplan         ${join(directory, 'plan.json')}\n` +
+        (flags.explain ? `${explain(reports, plan).join('\n')}\n` : '') +
         comparisons.map(verdict).join('') +
         golden.map(goldenVerdict).join(''),
     );

@@ -76,7 +76,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     passes,
   } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
-  const program = lower(check(graph), { softmaxShift }, passes);
+  const program = lower(check(graph), { softmaxShift, xpulp }, passes);
   const tiled = tile(program, l1Bytes);
   const deployment = emitProject(
     tiled,

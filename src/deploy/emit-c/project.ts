@@ -3,6 +3,7 @@ import { InputError } from '../../errors.ts';
 import type { Allocation } from '../allocate/allocate.ts';
 import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
+import type { Costs } from '../passes/cost.ts';
 import type { TiledProgram } from '../tile/tile.ts';
 import { floatText } from './kernel.ts';
 import { declaration, emitNetwork, symbolOf, type TensorPlace } from './network.ts';
@@ -17,6 +18,8 @@ export interface StepReport {
   readonly kind: string;
   readonly engine: 'ita' | 'harts';
   readonly reason: string;
+  /** Estimated cycles on each engine that can compute it; the chosen one's among them. */
+  readonly costs?: Costs;
   readonly output: string;
   /** Tile counts, ring sizes, buffers in TCDM, bytes moved. */
   readonly tiles: Readonly<Record<string, unknown>>;
@@ -71,8 +74,8 @@ export function emitProject(
   const network = emitNetwork(tiled, allocation);
   const weights = network.weights.bytes();
   const steps = tiled.steps.map(({ step, plan }): StepReport => {
-    const { name, sources, kind, engine, reason, output } = step;
-    return { name, sources, kind, engine, reason, output, tiles: { ...plan } };
+    const { name, sources, kind, engine, reason, costs, output } = step;
+    return { name, sources, kind, engine, reason, costs, output, tiles: { ...plan } };
   });
   const itaJobs = tiled.steps.reduce((n, { plan }) => n + ('jobs' in plan ? plan.jobs : 0), 0);
   const plan: Plan = {

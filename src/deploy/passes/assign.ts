@@ -10,6 +10,9 @@ import type { AttentionStep, GatherStep, LinearStep, SumStep, TiledKind } from '
 export interface AcceleratorLimits {
   /** 0 or 5: one octave of the softmax is 1 or 32 LSB. */
   readonly softmaxShift: number;
+  /** Of the machine, for what a step costs the harts: 8 in plain C unless given. */
+  readonly harts?: number;
+  readonly xpulp?: boolean;
 }
 
 /** Edge of the accelerator's tile. */

@@ -12,9 +12,10 @@ import { denseSteps } from '../kernels/walk.ts';
 import { paddingProblems } from '../tile/tile.ts';
 import { isPitched } from '../tile/layout.ts';
 import { stepOf, type AcceleratorLimits } from './assign.ts';
+import { costsOf } from './cost.ts';
 import { fuse, type Declined } from './fuse.ts';
 import type { PassOptions, PassReport } from './pass.ts';
-import { optimise } from './passes.ts';
+import { BY_COST, optimise } from './passes.ts';
 import { ENGINE } from './rules.ts';
 import { inputsOf, renamed, type KernelStep, type Program, type Step } from './steps.ts';
 
@@ -57,6 +58,16 @@ function assignEngines(
         refused.set(root, error.message);
       }
     }
+    if (!disabled?.has(BY_COST)) {
+      for (const [node, step] of steps) {
+        const { ita, harts } = costsOf(step, fused.tensors, limits);
+        if (ita === undefined || ita <= harts) continue;
+        refused.set(
+          rootOf(node.name),
+          `node ${node.name}: the harts take about ${harts} cycles, the accelerator ${ita}`,
+        );
+      }
+    }
     for (const [name, reason] of paddingProblems([...steps.values()], fused.tensors))
       refused.set(rootOf(name), reason);
     if (refused.size === 0) {
@@ -80,7 +91,9 @@ export function lower(source: Graph, limits: AcceleratorLimits, options: PassOpt
   }
   const declined: Declined = new Map();
   const assigned = assignEngines(graph, limits, declined, options);
-  return new Lowering(assigned, declined).program();
+  const program = new Lowering(assigned, declined).program();
+  const steps = program.steps.map((step) => ({ ...step, costs: costsOf(step, program.tensors, limits) }));
+  return { ...program, steps };
 }
 
 /** One network on its way from nodes to steps. */

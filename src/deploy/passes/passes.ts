@@ -61,8 +61,19 @@ export function removeDead(graph: Graph): Graph {
   return live.nodes.length === graph.nodes.length && live.tensors.size === graph.tensors.size ? graph : live;
 }
 
+/** Name of the choice that lower.ts makes when the passes are done. */
+export const BY_COST = 'assign-by-cost';
+
 /** All passes, for `--list-passes`. */
-export const PASSES: readonly Pass[] = [...NETWORK_PASSES, ...ENGINE_PASSES];
+export const PASSES: readonly Pass[] = [
+  ...NETWORK_PASSES,
+  ...ENGINE_PASSES,
+  {
+    name: BY_COST,
+    does: 'what the accelerator can compute runs on the harts where they are estimated to be faster',
+    run: (graph) => graph,
+  },
+];
 
 /** The network as the engines are assigned to its nodes. */
 export const optimise = (graph: Graph, limits: AcceleratorLimits, options: PassOptions = {}): Graph =>

@@ -1,6 +1,7 @@
 /** The steps of a deployed network: what one engine does in one go, with every constant resolved. */
 import type { Tensor } from '../graph/graph.ts';
 import type { KernelCall } from '../kernels/call.ts';
+import type { Costs } from './cost.ts';
 import type { AcceleratorRequant } from './requant.ts';
 
 interface StepBase {
@@ -11,6 +12,8 @@ interface StepBase {
   readonly engine: 'ita' | 'harts';
   /** Why this engine: a clause for the report. */
   readonly reason: string;
+  /** What it takes on each engine that can compute it. */
+  readonly costs?: Costs;
   /** Name of the tensor the step writes. */
   readonly output: string;
 }

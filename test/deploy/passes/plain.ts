@@ -74,7 +74,7 @@ export function plainAttention({
   const v = projection('value', [1, 0, 2]);
   const headShape = [...one, heads, 1, 1];
   const logits = requant('logits', graph.node('MatMul', 'logits/matmul', [q, k]), headShape, 5, 14);
-  const softmax = graph.node('ITAPartialMax', 'softmax', [logits], {
+  const softmax = graph.node('ITAPartialMax', 'probabilities', [logits], {
     domain: 'octet',
     attributes: { softmax_shift: softmaxShift },
   });
