@@ -4,6 +4,7 @@ import type { Machine } from '../cluster/machine.ts';
 import type { Stop } from '../debug/target.ts';
 import { Inputs, type Place } from './inputs.ts';
 import type { Outside } from './outside.ts';
+import { Pace } from './pace.ts';
 import { type Mark, Timeline } from './timeline.ts';
 
 /** The machine as its history runs it: src/debug/execution.ts. */
@@ -36,8 +37,6 @@ const INTERVAL = 1_000_000;
  */
 const PACE = { least: 10, most: 30 } as const;
 const LONGEST = 16;
-/** Moments that are executed again at a stretch; then others are heard. */
-const STRETCH = 500_000;
 /** Moments to go below which execution again leaves no more snapshots on its way. */
 const SHORT = 100;
 
@@ -55,6 +54,7 @@ export class Recorder {
   #times = 1;
   #began = performance.now();
   readonly #timeline: Timeline;
+  readonly #pace = new Pace();
   /** The furthest state known. */
   #end = { moment: 0, position: 0 };
   /** The harts that are to run beyond what is known. */
@@ -166,17 +166,21 @@ export class Recorder {
       const way = Math.min(moment - this.moment, position - this.cluster.instret);
       return leaves && way > SHORT ? this.moment + Math.ceil(way / 2) : Infinity;
     };
+    this.#pace.start();
     for (let half = halfway(); this.moment < moment && this.cluster.instret < position;) {
       this.inputs.giveAll();
       const { moment: now } = this;
-      const limit = Math.min(moment, this.inputs.moment, half, now + STRETCH);
+      const limit = Math.min(moment, this.inputs.moment, half, now + this.#pace.moments);
       this.player.replay(limit - now, position - this.cluster.instret);
       if (this.moment === now) throw new Error(`history does not repeat itself at moment ${now}`);
       if (this.moment === half) {
         this.mark();
         half = halfway();
       }
-      if (limit === now + STRETCH) yield;
+      if (this.#pace.passed(this.moment - now)) {
+        yield;
+        this.#pace.heard();
+      }
     }
     if (leaves) this.inputs.giveChanges();
   }
@@ -191,19 +195,22 @@ export class Recorder {
   ): Generator<void, { readonly moment: number; readonly stop: Stop } | undefined> {
     let hit: { readonly moment: number; readonly stop: Stop } | undefined;
     let passing = false;
-    for (let work = 0; this.moment < high;) {
+    this.#pace.start();
+    while (this.moment < high) {
       const { moment: before } = this;
       const met = this.#metWhile(() => this.inputs.giveAll());
       if (met) hit = { moment: before, stop: met };
-      const stop = this.player.seek(Math.min(high, this.inputs.moment, before + STRETCH) - before, passing);
+      const stop = this.player.seek(
+        Math.min(high, this.inputs.moment, before + this.#pace.moments) - before,
+        passing,
+      );
       if (!stop && this.moment === before)
         throw new Error(`history does not repeat itself at moment ${before}`);
       if (stop && this.moment < high) hit = { moment: this.moment, stop };
       passing = stop !== undefined;
-      work += this.moment - before + HIT;
-      if (work < STRETCH) continue;
-      work = 0;
+      if (!this.#pace.passed(this.moment - before)) continue;
       yield;
+      this.#pace.heard();
     }
     const met = place && this.#metWhile(() => this.inputs.approach(place));
     return met ? { moment: high, stop: met } : hit;
@@ -251,6 +258,3 @@ export class Recorder {
     this.#end = { moment: this.moment, position: this.cluster.instret };
   }
 }
-
-/** What looking at a hit costs, in moments of execution, about. */
-const HIT = 200;
