@@ -14,7 +14,7 @@ import { CaptureConsole, type HostConsole } from '../src/host/console.ts';
 import { median } from './support/process.ts';
 import { integerWorkloads, Workshop } from './support/workloads.ts';
 
-const RUNS = 5;
+const RUNS = 3;
 /** Part of the full repetition count: some 600 million instructions. */
 const SCALE = 1 / 2;
 const STEPS = 20_000;

@@ -17,14 +17,14 @@ export interface SoftmaxFit {
 
 const ADDENDS: Readonly<Record<0 | 5, readonly number[]>> = {
   0: [0],
-  5: Array.from({ length: 24 }, (_, i) => 80 - 8 * i),
+  5: Array.from({ length: 17 }, (_, i) => 28 - 8 * i),
 };
 
 /**
  * Scales tried, in units of the exact one: larger ones make the softmax flatter, and clip fewer of the largest logits
  * where 8 octaves are all that int8 holds.
  */
-const STRETCHES: Readonly<Record<0 | 5, readonly number[]>> = { 0: [1], 5: [1, 1.25, 1.6, 2.2] };
+const STRETCHES: Readonly<Record<0 | 5, readonly number[]>> = { 0: [1], 5: [1, 1.25, 1.6] };
 
 /** Rows of logits with what their probabilities are multiplied with. */
 export interface SoftmaxRows {
