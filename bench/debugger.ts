@@ -77,6 +77,10 @@ function unexecutedNear(counts: ReadonlyMap<number, number>): number {
   throw new Error('every instruction near the hottest is executed');
 }
 
+/** Least part of the speed with nothing set that a breakpoint nobody comes to may leave. */
+const FLOOR = 0.9;
+let least = 1;
+
 const directory = mkdtempSync(join(tmpdir(), 'octet-bench-'));
 try {
   const workshop = new Workshop(directory);
@@ -105,6 +109,8 @@ try {
     }
     console.log(`${workload.name}: ${median(base).toFixed(0)} MIPS without a debugger`);
     for (const [name, list] of Object.entries(speeds)) {
+      if (name.startsWith('breakpoint'))
+        least = Math.min(least, median(list.map((s, i) => s / speeds[NOTHING][i])));
       const ratioTo = (peer: readonly number[]): string => median(list.map((s, i) => s / peer[i])).toFixed(3);
       const ratios = `${ratioTo(base)} of the speed without, ${ratioTo(speeds[NOTHING])} of that with nothing set`;
       console.log(`  ${name}: ${median(list).toFixed(0)} MIPS, ${ratios}`);
@@ -118,6 +124,11 @@ try {
     if (debug.position !== STEPS) throw new Error(`${debug.position} instructions, expected ${STEPS}`);
     console.log(`  ${Math.round((STEPS * 1000) / (performance.now() - start))} single steps per second`);
   }
+  const cost = (100 * (1 - least)).toFixed(1);
+  console.log(
+    `debugger/breakpoint never hit: costs ${cost} % at most, required less than ${(100 * (1 - FLOOR)).toFixed(0)} %`,
+  );
+  if (least < FLOOR) process.exitCode = 1;
 } finally {
   rmSync(directory, { recursive: true });
 }
