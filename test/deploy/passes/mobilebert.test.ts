@@ -115,6 +115,12 @@ function stacked(graph: Graph, { heads, headSize, sequence }: MobileBertConfig, 
   return check(inferShapes({ ...graph, nodes: all, tensors: kept }));
 }
 
+/** What runs where, in any order. */
+const steps = (graph: Graph): string[] =>
+  lower(graph, { softmaxShift: 0 })
+    .steps.map(({ kind, engine, reason }) => `${kind} ${engine} ${reason}`)
+    .sort();
+
 describe('MobileBERT with its attention written for all heads at once', () => {
   const parameters = syntheticParameters({ seed: 3, calibration: calibrationTokens(SMALL, 3, 2) });
   const byHead = buildMobileBert(SMALL, parameters);
@@ -126,10 +132,6 @@ describe('MobileBERT with its attention written for all heads at once', () => {
   });
 
   test('is deployed in the same steps as head by head', () => {
-    const steps = (graph: Graph): string[] =>
-      lower(graph, { softmaxShift: 0 })
-        .steps.map(({ kind, engine, reason }) => `${kind} ${engine} ${reason}`)
-        .sort();
     expect(steps(plain)).toEqual(steps(byHead));
     expect(steps(plain).filter((step) => step.startsWith('kernel'))).toEqual([]);
   });
