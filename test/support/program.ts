@@ -55,13 +55,13 @@ function plainInsns(names: readonly string[]): Insn[] {
 /** What random programs are written with. */
 interface Writer {
   readonly items: Item[];
-  random(bound: number): number;
-  pick<T>(list: readonly T[]): T;
-  label(): string;
+  readonly random: (bound: number) => number;
+  readonly pick: <T>(list: readonly T[]) => T;
+  readonly label: () => string;
   /** Writes one to six random instructions that do not jump. */
-  straight(): void;
+  readonly straight: () => void;
   /** The program, which ends in a jump to itself. */
-  finished(): RandomProgram;
+  readonly finished: () => RandomProgram;
 }
 
 export interface RandomProgram {
