@@ -8,7 +8,7 @@ import { needsGdb, startDialog } from '../support/gdb.ts';
 import { Workbench } from '../support/toolchain.ts';
 
 const bench = new Workbench();
-buildApps(bench);
+buildApps(bench, ['corrupt']);
 beforeEach(needsGdb);
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');

@@ -5,7 +5,7 @@ import { buildProgram, gdb, needsGdb, startServer, type TestServer } from '../su
 import { needsToolchain, Workbench } from '../support/toolchain.ts';
 
 const bench = new Workbench();
-buildApps(bench);
+buildApps(bench, ['interrupts', 'ita']);
 
 let elf = '';
 const servers: TestServer[] = [];

@@ -27,7 +27,7 @@ beforeEach(async (context) => {
     },
   });
   ({ machine } = server.runner.debuggee);
-});
+}, 120_000);
 afterEach(() => server.close());
 
 const session = (...commands: readonly string[]): Promise<string> => gdb(server, elf, ...commands);

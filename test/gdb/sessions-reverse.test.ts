@@ -7,7 +7,7 @@ import { buildProgram, gdb, needsGdb, startServer, type TestServer } from '../su
 import { needsToolchain, Workbench } from '../support/toolchain.ts';
 
 const bench = new Workbench();
-buildApps(bench);
+buildApps(bench, ['ita']);
 
 let elf = '';
 let server: TestServer;
