@@ -138,7 +138,7 @@ describe('wrong usage', () => {
     [['machine', '--softmax-shift', '3'], /machine options: ita\.softmaxShift is 3, expected 0 or 5/],
     [['machine', '--isa', 'rv32imaf'], /unknown extension 'f'/],
     [['infer', 'resnet'], /there is no network 'resnet'; octet knows mobilebert/],
-    [['infer', 'mobilebert', '--text', 'hello'], /--text and --vocab go together/],
+    [['infer', 'mobilebert', '--text', 'hello'], /--text or --calibration and --vocab go together/],
   ])('octet %j ends with status 2 and says why', (args, message) => {
     const { status, stdout, stderr } = octet(...args);
     expect(stderr).toMatch(message);
