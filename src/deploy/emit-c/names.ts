@@ -8,7 +8,12 @@ const KEYWORDS = new Set(
 
 /** Hands out identifiers: letters, digits and underscores of a name; a number is appended where two would coincide. */
 export class Names {
-  readonly #taken = new Set(KEYWORDS);
+  readonly #taken: Set<string>;
+
+  /** @param reserved identifiers that are never handed out, beside the keywords of C */
+  constructor(reserved: Iterable<string> = []) {
+    this.#taken = new Set([...KEYWORDS, ...reserved]);
+  }
 
   take(name: string): string {
     const plain = name.replaceAll(/[^A-Za-z0-9]+/g, '_').replace(/^(?=\d)|^$/, '_');

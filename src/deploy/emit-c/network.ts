@@ -13,6 +13,7 @@ import { TILE_BYTES, type LinearPlan } from '../tile/linear.ts';
 import type { SumPlan } from '../tile/sum.ts';
 import type { TiledProgram, TiledStep } from '../tile/tile.ts';
 import { callStatements } from './kernel.ts';
+import { declaredNames } from './declared.ts';
 import { comment, Names } from './names.ts';
 import { packBias, tileWeight, Weights } from './weights.ts';
 
@@ -140,7 +141,7 @@ function header(tiled: TiledProgram, allocation: Allocation, l1Bytes: number): s
 class Emitter {
   readonly weights: Weights;
   readonly tensors: ReadonlyMap<string, TensorPlace>;
-  readonly #names = new Names();
+  readonly #names = new Names(declaredNames());
   readonly #tiled: TiledProgram;
   readonly #allocation: Allocation;
   readonly #macros = new Map<string, string>();
