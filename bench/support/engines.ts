@@ -71,7 +71,9 @@ export const engines: Readonly<Record<EngineName, EngineUse>> = {
     ours: false,
     share: 1 / 4,
     available: once(() => installed('spike', '--help')),
-    command: ({ bare }, harts) => ['spike', '--isa=rv32imac', `-p${harts}`, '-m0x80000000:0x1000000', bare],
+    // With several harts only octet's count repeats, and Spike runs another amount of work.
+    command: ({ bare }, harts) =>
+      harts > 1 ? undefined : ['spike', '--isa=rv32imac', '-m0x80000000:0x1000000', bare],
   },
 };
 
