@@ -389,7 +389,7 @@ export interface JumpCounts {
 }
 
 /** Arrivals between two offers of an address to the translator. */
-export const HOT = 256;
+export const HOT = 1024;
 
 /** Counts an arrival by jump, and returns where there is a translation or may be one. */
 const COUNT = `

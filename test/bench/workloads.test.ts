@@ -19,7 +19,7 @@ const FEW: Readonly<Record<string, number>> = {
   algorithms: 1,
   chase: 15,
   arith64: 100,
-  phases: 1,
+  phases: 8,
   slices: 5,
   reduction: 5,
 };
