@@ -54,10 +54,10 @@ export class Encoder {
   /** x [rows, inputs] · W + b; the output is named `name`. */
   linear(name: string, x: string, outputs: number, { weight, bias }: LinearParameters): string {
     const inputs = weight.length / outputs;
-    const w = this.#constant(`${name}/weight`, [inputs, outputs], weight);
+    const w = this.constant(`${name}/weight`, [inputs, outputs], weight);
     if (!bias) return this.graph.node('MatMul', `${name}/matmul`, [x, w], { output: name });
     const product = this.graph.node('MatMul', `${name}/matmul`, [x, w]);
-    const b = this.#constant(`${name}/bias`, [outputs], bias);
+    const b = this.constant(`${name}/bias`, [outputs], bias);
     return this.graph.node('Add', `${name}/add`, [product, b], { output: name });
   }
 
@@ -66,7 +66,7 @@ export class Encoder {
     return this.graph.node(
       'LayerNormalization',
       name,
-      [x, this.#constant(`${name}/weight`, [columns], gain), this.#constant(`${name}/bias`, [columns], bias)],
+      [x, this.constant(`${name}/weight`, [columns], gain), this.constant(`${name}/bias`, [columns], bias)],
       { attributes: { axis: -1, epsilon: this.#epsilon } },
     );
   }
@@ -79,9 +79,9 @@ export class Encoder {
     return this.graph.node('Add', name, [a, b]);
   }
 
-  /** What `name` holds as a constant of this shape. */
+  /** A constant of this shape. */
   constant(name: string, shape: readonly number[], values: ArrayLike<number>): string {
-    return this.#constant(name, shape, values);
+    return this.graph.constant(name, 'float32', shape, Float32Array.from(values));
   }
 
   /** Rows and columns of a matrix. */
@@ -92,7 +92,7 @@ export class Encoder {
 
   /** A table of one row for each row of the sequence. */
   table(name: string, columns: number, values: ArrayLike<number>): string {
-    return this.#constant(name, [this.#shape.sequence, columns], values);
+    return this.constant(name, [this.#shape.sequence, columns], values);
   }
 
   /**
@@ -154,7 +154,7 @@ export class Encoder {
     const value = own('value', parameters.value, values);
     const turned = graph.node('Transpose', `${name}/key_transposed`, [key], { attributes: { perm: [1, 0] } });
     const products = graph.node('MatMul', `${name}/logits/matmul`, [query, turned]);
-    const scale = this.#constant(`${name}/logits/scale`, [], [1 / Math.sqrt(headSize)]);
+    const scale = this.constant(`${name}/logits/scale`, [], [1 / Math.sqrt(headSize)]);
     const logits = this.#masked(name, graph.node('Mul', `${name}/logits`, [products, scale]));
     const probabilities = graph.node('Softmax', `${name}/probabilities`, [logits], {
       attributes: { axis: -1 },
@@ -173,12 +173,8 @@ export class Encoder {
     const mask = Array.from({ length: sequence }, (_, i) => (i < tokens ? 0 : MASKED));
     return this.graph.node('Add', `${name}/logits/masked`, [
       logits,
-      this.#constant(`${name}/logits/mask`, [1, sequence], mask),
+      this.constant(`${name}/logits/mask`, [1, sequence], mask),
     ]);
-  }
-
-  #constant(name: string, shape: readonly number[], values: ArrayLike<number>): string {
-    return this.graph.constant(name, 'float32', shape, Float32Array.from(values));
   }
 }
 

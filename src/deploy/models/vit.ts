@@ -7,6 +7,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph } from '../graph/graph.ts';
 import { Draw } from './draw.ts';
 import { Encoder } from './encoder.ts';
+import { addLayers } from './layers.ts';
 
 export interface VisionConfig {
   readonly layers: number;
@@ -41,7 +42,7 @@ const EPSILON = 1e-6;
  * zero. Output: `encoded`, [sequence, width].
  */
 export function buildVision(config: VisionConfig, seed: number): Graph {
-  const { layers, sequence, patch, width, hidden, heads, headSize } = config;
+  const { sequence, patch, width } = config;
   const graph = new GraphBuilder();
   const encoder = new Encoder(graph, config, EPSILON);
   const draw = new Draw(seed);
@@ -53,22 +54,8 @@ export function buildVision(config: VisionConfig, seed: number): Graph {
     draw.linear('embedding', patch, width),
   );
   const table = encoder.table('embedding/position', width, draw.values('position', sequence * width, 0.5));
-  let x = encoder.add('embedding', projected, table);
-  for (let layer = 0; layer < layers; layer++) {
-    const at = `layer_${String(layer).padStart(2, '0')}`;
-    const before = encoder.norm(`${at}/attention/norm`, x, draw.norm(`${at}/norm1`, width));
-    const mixed = encoder.attention(
-      `${at}/attention`,
-      before,
-      width,
-      draw.attention(at, width, heads, headSize),
-    );
-    x = encoder.add(`${at}/attention/output`, x, mixed);
-    const normal = encoder.norm(`${at}/ffn/norm`, x, draw.norm(`${at}/norm2`, width));
-    const { up, down } = draw.feedForward(at, width, hidden);
-    x = encoder.add(`${at}/output`, x, encoder.feedForward(`${at}/ffn`, normal, up, down));
-  }
-  graph.output(encoder.norm('encoded', x, draw.norm('norm', width)));
+  const x = encoder.add('embedding', projected, table);
+  graph.output(addLayers(encoder, draw, x, config));
   return graph.build('dinov2-small', { model: 'dinov2-small', weights: 'synthetic', seed: String(seed) });
 }
 

@@ -9,6 +9,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph } from '../graph/graph.ts';
 import { Draw } from './draw.ts';
 import { Encoder, type LinearParameters } from './encoder.ts';
+import { addLayers } from './layers.ts';
 
 export interface WhisperConfig {
   readonly layers: number;
@@ -38,33 +39,19 @@ const TAPS = 3;
 
 /** Builds the network with synthetic parameters. Input: `frames`, [2 · sequence, bands]. Output: `encoded`, [sequence, width]. */
 export function buildWhisper(config: WhisperConfig, seed: number): Graph {
-  const { layers, sequence, bands, width, hidden, heads, headSize } = config;
+  const { sequence, bands, width } = config;
   const graph = new GraphBuilder();
   const encoder = new Encoder(graph, { ...config, tokens: sequence }, EPSILON);
   const draw = new Draw(seed);
   const frames = graph.input('frames', 'float32', [2 * sequence, bands]);
   const first = encoder.gelu('stem/first/gelu', convolution(encoder, 'stem/first', frames, width, draw));
   const second = encoder.gelu('stem/second/gelu', strided(encoder, 'stem/second', first, width, draw));
-  let x = encoder.add(
+  const x = encoder.add(
     'embedding',
     second,
     encoder.table('embedding/position', width, sinusoids(sequence, width)),
   );
-  for (let layer = 0; layer < layers; layer++) {
-    const at = `layer_${String(layer).padStart(2, '0')}`;
-    const before = encoder.norm(`${at}/attention/norm`, x, draw.norm(`${at}/norm1`, width));
-    const mixed = encoder.attention(
-      `${at}/attention`,
-      before,
-      width,
-      draw.attention(at, width, heads, headSize),
-    );
-    x = encoder.add(`${at}/attention/output`, x, mixed);
-    const normal = encoder.norm(`${at}/ffn/norm`, x, draw.norm(`${at}/norm2`, width));
-    const { up, down } = draw.feedForward(at, width, hidden);
-    x = encoder.add(`${at}/output`, x, encoder.feedForward(`${at}/ffn`, normal, up, down));
-  }
-  graph.output(encoder.norm('encoded', x, draw.norm('norm', width)));
+  graph.output(addLayers(encoder, draw, x, config));
   return graph.build('whisper-tiny', { model: 'whisper-tiny', weights: 'synthetic', seed: String(seed) });
 }
 
