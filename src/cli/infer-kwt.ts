@@ -1,22 +1,16 @@
 /** `octet infer kwt1`: recognises the word in a clip on the emulated cluster. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { EngineChoice } from '../cluster/machine.ts';
 import { inferKwt, type NamedFile, type Recognition } from '../deploy/run/kwt.ts';
 import { UsageError } from '../errors.ts';
-import { type MachineFlags, machineOf, readInput } from './options.ts';
-import { grouped, mismatchText, Progress, table } from './text.ts';
+import { type NetworkFlags, runJson, runOptions, runText, statusOf, verdict } from './network-run.ts';
+import { readInput } from './options.ts';
+import { Progress, table } from './text.ts';
 
-export interface KwtFlags extends MachineFlags {
+export interface KwtFlags extends NetworkFlags {
   readonly weights?: string;
   readonly input?: string;
   readonly calibration?: string;
-  readonly check: 'none' | 'output' | 'layers';
-  readonly reference?: boolean;
-  readonly engine: EngineChoice;
-  readonly l1?: number;
-  readonly workspace: string;
-  readonly json?: boolean;
 }
 
 /** Directory of models, as an environment variable: kwt1/kwt1_params.npz below it is used without `--weights`. */
@@ -38,14 +32,7 @@ export async function inferKwtCommand(flags: KwtFlags): Promise<number> {
     weights: named(weights),
     clip: named(flags.input),
     calibration: calibration.map(named),
-    machine: machineOf(flags),
-    engine: flags.engine,
-    check: flags.check,
-    ...(flags.reference ? { referenceOnly: true } : {}),
-    ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
-    workspace: flags.workspace,
-    progress: (phase, instructions) =>
-      bar.show(instructions === undefined ? phase : `${phase}: ${grouped(instructions)} instructions`),
+    ...runOptions(flags, bar),
   }).finally(() => bar.done());
   const calibrated =
     calibration.length > 0 ? `${calibration.length} clips of ${dirname(calibration[0])}` : 'the clip itself';
@@ -53,7 +40,7 @@ export async function inferKwtCommand(flags: KwtFlags): Promise<number> {
   process.stdout.write(
     flags.json ? `${JSON.stringify(json(result, report, flags))}\n` : text(result, report),
   );
-  return result.comparisons.some(({ mismatches }) => mismatches > 0) ? 1 : 0;
+  return statusOf(result);
 }
 
 function weightsFile(stated: string | undefined): string {
@@ -89,62 +76,33 @@ interface Report {
   readonly calibrated: string;
 }
 
-function json(
-  { scores, comparisons, firmware, networkDirectory }: Recognition,
-  report: Report,
-  flags: KwtFlags,
-): object {
-  const checked = comparisons.length > 0;
+function json(result: Recognition, report: Report, flags: KwtFlags): object {
+  const { scores, networkDirectory } = result;
   return {
     model: 'kwt1',
     ...report,
     word: scores[0].word,
     scores,
     network: join(networkDirectory, 'network.onnx'),
-    check: flags.check,
-    match: checked ? comparisons.every(({ mismatches }) => mismatches === 0) : null,
-    comparisons,
-    cycles: firmware?.statistics.cycles ?? null,
-    itaJobs: firmware?.statistics.ita.jobs ?? null,
-    memoryHash: firmware?.memoryHash ?? null,
-    elf: firmware?.elf ?? null,
-    wallSeconds: firmware?.wallSeconds ?? null,
+    ...runJson(result, flags.check),
   };
 }
 
 function text(result: Recognition, { weights, input, calibrated }: Report): string {
-  const { scores, firmware, networkDirectory } = result;
+  const { scores, comparisons, firmware, networkDirectory } = result;
   const lines = [
     `KWT-1, 12 layers, 99 tokens padded to 128, int8`,
     `weights      ${weights}`,
     `input        ${input}`,
     `calibrated   on ${calibrated}`,
     `network      ${networkDirectory}/network.onnx`,
-    ...(firmware
-      ? [
-          `firmware     ${firmware.elf}`,
-          `cycles       ${grouped(firmware.statistics.cycles)}, ${grouped(firmware.statistics.ita.jobs)} accelerator jobs`,
-          `wall         ${firmware.wallSeconds.toFixed(2)} s`,
-          `memory hash  ${firmware.memoryHash}`,
-        ]
-      : []),
+    ...(firmware ? [`firmware     ${firmware.elf}`, ...runText(firmware)] : []),
     '',
     `word         ${scores[0].word}`,
     '',
     table([['word', 'score'], ...scores.slice(0, 5).map((s) => [s.word, percent(s.probability)])]),
     '',
-    ...verdict(result),
+    ...verdict(result, comparisons.length === 1 ? 'the logits' : undefined),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-function verdict({ comparisons, firmware }: Recognition): string[] {
-  if (!firmware) return ['computed by the integer reference alone (--reference): no firmware ran'];
-  if (comparisons.length === 0) return ['NOT CHECKED against the integer reference (--check=none)'];
-  const wrong = comparisons.filter((c) => c.mismatches > 0);
-  if (wrong.length > 0) return wrong.map(mismatchText);
-  const elements = comparisons.reduce((sum, c) => sum + c.elements, 0);
-  return [
-    `MATCH: all ${grouped(elements)} elements of ${comparisons.length === 1 ? 'the logits' : `${comparisons.length} tensors`} equal the independent integer reference`,
-  ];
 }

@@ -8,6 +8,7 @@ import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
 import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
+import { progressOn } from './network-run.ts';
 import { inferKwtCommand } from './infer-kwt.ts';
 import { engineOption } from './engine-option.ts';
 import {
@@ -125,8 +126,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
     ...(flags.float === undefined ? {} : { float: flags.float }),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
     workspace: flags.workspace,
-    progress: (phase, instructions) =>
-      bar.show(instructions === undefined ? phase : `${phase}: ${grouped(instructions)} instructions`),
+    progress: progressOn(bar),
   }).finally(() => bar.done());
   if (flags.exportWeights !== undefined) writeOutput(flags.exportWeights, exportParameters(result.graph));
   const mismatches = result.comparisons.reduce((sum, c) => sum + c.mismatches, 0);
