@@ -443,7 +443,7 @@ function casesOf(isa: Isa, profiled: boolean): Cases {
 
 /** What leads from a guest address in main memory to its place in linear memory. */
 function mainDelta({ memory }: Bus): number {
-  const [main] = memory.windows.toSorted((a, b) => b.bytes - a.bytes);
+  const [main] = memory.ram;
   return main ? (main.offset - main.base) | 0 : 0;
 }
 

@@ -145,7 +145,8 @@ function enterAll(blocks: readonly Block[], entries: readonly number[]): Set<num
   return all;
 }
 
-function targetsOf({ end }: Block): readonly number[] {
+/** Guest addresses that the end of a block leads to, as far as they are known. */
+export function targetsOf({ end }: Block): readonly number[] {
   switch (end.kind) {
     case 'goto':
       return [end.target];

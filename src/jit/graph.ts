@@ -6,7 +6,7 @@
  * the middle go through the dispatcher. Short innermost loops are unrolled, since each turn of a WebAssembly loop costs
  * a check of the host's stack and one of the budget. (Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm".)
  */
-import type { Block, Region } from './blocks.ts';
+import { type Block, type Region, targetsOf } from './blocks.ts';
 import { idleTurn } from './idle.ts';
 import { reach } from './reach.ts';
 
@@ -288,25 +288,16 @@ class Building {
   }
 }
 
-function edgesOf({ end }: Block, index: ReadonlyMap<number, number>): Edge[] {
-  const inside = (targets: readonly number[], times = 1, guessed = false): Edge[] =>
-    [...new Set(targets)].flatMap((target) => {
-      const to = index.get(target);
-      return to === undefined ? [] : [{ target, to, guessed, times }];
-    });
-  switch (end.kind) {
-    case 'goto':
-      return inside([end.target]);
-    case 'branch':
-      return inside([end.taken, end.following], end.taken === end.following ? 2 : 1);
-    case 'loop':
-      // Both loops may end here: each way is written twice, and so joins; and after both once more.
-      return inside([end.start, end.following], 2);
-    case 'indirect':
-      return inside(end.likely, 1, true);
-    default:
-      return [];
-  }
+function edgesOf(block: Block, index: ReadonlyMap<number, number>): Edge[] {
+  const targets = targetsOf(block);
+  const distinct = [...new Set(targets)];
+  // Two hardware loops may end here: each way is written twice, and so joins; and after both once more.
+  const times = block.end.kind === 'loop' || distinct.length < targets.length ? 2 : 1;
+  const guessed = block.end.kind === 'indirect';
+  return distinct.flatMap((target) => {
+    const to = index.get(target);
+    return to === undefined ? [] : [{ target, to, guessed, times }];
+  });
 }
 
 /** The nodes on a cycle with `node`, within what the node's immediate dominator dominates: no loop around it. */

@@ -101,8 +101,7 @@ export class Translator {
     this.#counts = new Counts((pc) => cache.isLoopEnd(pc));
     this.#scan = new Scan(cache, this.#counts);
     this.#interpret = createInterpreter(isa, bus, cache, this.#counts);
-    const windows = memory.windows.filter((w) => w.writable).toSorted((a, b) => b.bytes - a.bytes);
-    this.#memoryPlan = { windows, storeMap: bus.storeMap.byteOffset, loadMap: undefined };
+    this.#memoryPlan = { windows: memory.ram, storeMap: bus.storeMap.byteOffset, loadMap: undefined };
     bus.onObservation(() => {
       this.#dropAll();
       this.#memoryPlan = {
@@ -187,8 +186,7 @@ export class Translator {
     this.#slowAccesses.set(pc, count);
     this.#counts.setWandering(pc);
     if (count !== WANDERS) return;
-    for (const translation of this.#translations) {
-      if (!translation?.ranges.some(({ from, to }) => from <= pc && pc < to)) continue;
+    for (const translation of this.#madeFrom(pc, pc + 1)) {
       for (const block of translation.blocks) this.#built.delete(block); // it is to come back soon
       this.#drop(translation);
     }
@@ -327,13 +325,13 @@ export class Translator {
     this.#invalidations++;
     this.#patience.clear();
     this.#scan = new Scan(this.#cache, this.#counts);
-    this.#dropOver(address | 0, (address + bytes) | 0);
+    for (const translation of this.#madeFrom(address | 0, (address + bytes) | 0)) this.#drop(translation);
   }
 
-  /** Drops the translations that were made from bytes in `[from, to)`. */
-  #dropOver(from: number, to: number): void {
-    for (const translation of this.#translations) {
-      if (translation?.ranges.some((range) => from < range.to && range.from < to)) this.#drop(translation);
-    }
+  /** The translations that were made from bytes in `[from, to)`. */
+  #madeFrom(from: number, to: number): Translation[] {
+    return this.#translations.filter(
+      (t): t is Translation => t?.ranges.some((range) => from < range.to && range.from < to) === true,
+    );
   }
 }

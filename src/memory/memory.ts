@@ -51,6 +51,11 @@ export class Memory {
     this.i32 = new Int32Array(buffer);
   }
 
+  /** The windows that take stores, the largest first: that is main memory. */
+  get ram(): RamWindow[] {
+    return this.windows.filter((w) => w.writable).sort((a, b) => b.bytes - a.bytes);
+  }
+
   /** Reserves scratch bytes for the emulator's own use, 64-byte aligned; returns their offset in linear memory. */
   reserve(bytes: number): number {
     const at = this.#scratchUsed;
