@@ -42,6 +42,15 @@
 /** Size of the TCDM in bytes. (r) */
 #define CLUSTER_TCDM_BYTES_OFFSET 0x1b8
 
+/** Marks the beginning or the end of a step for timelines; without effect on the machine. (w) */
+#define CLUSTER_MARK_OFFSET 0x1c0
+/** 1 where the step ends, 0 where it begins. */
+#define CLUSTER_MARK_END_SHIFT 31
+#define CLUSTER_MARK_END_MASK 0x80000000
+/** Number of the step, as the firmware counts. */
+#define CLUSTER_MARK_ID_SHIFT 0
+#define CLUSTER_MARK_ID_MASK 0x7fffffff
+
 /** Cycles since reset. */
 #define CLUSTER_PERF_CYCLES 0x01
 

@@ -1,4 +1,4 @@
-/** The cluster's performance counters: 16, shared by all harts (see octet_cluster.h for what they count). */
+/** The cluster's performance counters, 16 shared by all harts (octet_cluster.h says what they count), and marks for timelines. */
 #ifndef OCTET_PERF_H
 #define OCTET_PERF_H
 
@@ -19,6 +19,14 @@ static inline void perf_start(unsigned index, uint32_t event, unsigned hart) {
 static inline uint32_t perf_stop(unsigned index) {
   mmio_store(OCTET_CLUSTER_BASE + CLUSTER_PERF_ENABLE_OFFSET(index), 0);
   return mmio_load(OCTET_CLUSTER_BASE + CLUSTER_PERF_COUNTER_OFFSET(index));
+}
+
+/** The calling hart begins step `id` here, below 2^31; one store, seen by timelines alone. */
+static inline void mark_begin(uint32_t id) { mmio_store(OCTET_CLUSTER_BASE + CLUSTER_MARK_OFFSET, id); }
+
+/** The step that the same hart began as `id` ends here. */
+static inline void mark_end(uint32_t id) {
+  mmio_store(OCTET_CLUSTER_BASE + CLUSTER_MARK_OFFSET, id | CLUSTER_MARK_END_MASK);
 }
 
 #endif

@@ -61,6 +61,15 @@ export const clusterRegisters = registerMap({
     HWPE_BUSY: { offset: 0x1a8, access: 'r', doc: '1 while the accelerator runs a job.' },
     HART_COUNT: { offset: 0x1b0, access: 'r', doc: 'Harts of this cluster.' },
     TCDM_BYTES: { offset: 0x1b8, access: 'r', doc: 'Size of the TCDM in bytes.' },
+    MARK: {
+      offset: 0x1c0,
+      access: 'w',
+      doc: 'Marks the beginning or the end of a step for timelines; without effect on the machine.',
+      fields: [
+        { name: 'END', bits: [31, 31], doc: '1 where the step ends, 0 where it begins.' },
+        { name: 'ID', bits: [30, 0], doc: 'Number of the step, as the firmware counts.' },
+      ],
+    },
   },
 });
 
@@ -93,6 +102,8 @@ export interface ClusterOptions {
   setSoftware(hart: number, level: boolean): void;
   /** Whether the accelerator runs a job now. */
   accelerator(): boolean;
+  /** Told that a hart marks the beginning or the end of a step. */
+  mark?(hart: number, id: number, end: boolean): void;
 }
 
 interface Counter {
@@ -150,6 +161,7 @@ export class ClusterPeripherals implements Device {
       HWPE_BUSY: { read: () => Number(options.accelerator()) },
       HART_COUNT: { read: () => options.lines.count },
       TCDM_BYTES: { read: () => options.tcdmBytes },
+      MARK: { write: (value, _, hart) => options.mark?.(hart, value & 0x7fff_ffff, value >>> 31 === 1) },
     });
   }
 

@@ -16,6 +16,7 @@ function machine(harts = 3) {
   const software = Array.from({ length: harts }, () => false);
   const totals: Record<string, number> = {};
   const state = { busy: false };
+  const marks: (readonly [hart: number, id: number, end: boolean])[] = [];
   const peripherals = new ClusterPeripherals({
     clock,
     lines,
@@ -25,6 +26,7 @@ function machine(harts = 3) {
       software[hart] = level;
     },
     accelerator: () => state.busy,
+    mark: (...mark) => marks.push(mark),
   });
   type Name = keyof typeof clusterRegisters.registers;
   const offset = (name: Name, index: number): number => offsetOf(clusterRegisters, name, index);
@@ -34,6 +36,7 @@ function machine(harts = 3) {
     software,
     totals,
     state,
+    marks,
     peripherals,
     get: (name: Name, hart = 0, index = 0) => peripherals.load(offset(name, index), 4, hart),
     set: (name: Name, value: number, index = 0) => peripherals.store(offset(name, index), 4, value, 0),
@@ -156,6 +159,17 @@ describe('the other registers', () => {
     expect(get('HWPE_EVT')).toBe(0b0100);
     clock.advance(41);
     expect(get('HWPE_EVT')).toBe(0);
+  });
+
+  test('pass marks on with the hart that made them, and read as nothing', () => {
+    const { marks, peripherals, get, set } = machine();
+    set('MARK', 7);
+    peripherals.store(clusterRegisters.registers.MARK.offset, 4, 0x8000_0007 | 0, 2);
+    expect(marks).toEqual([
+      [0, 7, false],
+      [2, 7, true],
+    ]);
+    expect(() => get('MARK')).toThrow('register MARK is write-only');
   });
 
   test('state the size of the cluster', () => {

@@ -58,6 +58,7 @@ export function emitNetwork(tiled: TiledProgram, allocation: Allocation): Emitte
     `/**\n * ${comment(name)}: one function per step, in order of execution.\n *\n * Every hart calls every function. Accelerator steps are driven by hart 0, the others are shared out over all\n * harts. Tensors are named after the tensors of the network; plan.json has the reason for each decision.\n */`,
     '#include "network.h"',
     '',
+    '#include <stdbool.h>',
     '#include <stddef.h>',
     '',
     ...headersOf(tiled).map((header) => `#include "${header}.h"`),
@@ -90,7 +91,7 @@ function headersOf({ steps }: TiledProgram): string[] {
   const used = steps.flatMap(({ step }) =>
     step.kind === 'kernel' ? step.calls.map(({ header }) => header) : [],
   );
-  return [...new Set(['cluster', 'gather', 'ita_chain', 'sum', 'weights', ...used])].sort();
+  return [...new Set(['cluster', 'gather', 'ita_chain', 'perf', 'sum', 'weights', ...used])].sort();
 }
 
 function layoutIn({ layouts }: Allocation, name: string): Layout {
@@ -150,7 +151,7 @@ class Emitter {
   constructor(tiled: TiledProgram, allocation: Allocation) {
     this.#tiled = tiled;
     this.#allocation = allocation;
-    for (const taken of ['network_run', 'network_arena', 'l1']) this.#names.take(taken);
+    for (const taken of ['network_run', 'network_arena', 'l1', 'leads']) this.#names.take(taken);
     for (const name of [...tiled.inputs, ...tiled.outputs]) {
       const symbol = symbolOf(name);
       if (this.#names.take(symbol) === symbol) continue;
@@ -199,12 +200,23 @@ class Emitter {
     const calls = steps.flatMap(({ step }, i) => {
       const next = steps[i + 1]?.step;
       const barrier = !(step.engine === 'ita' && next?.engine === 'ita');
-      return [`  ${this.#functions.get(step.output)}();`, ...(barrier ? ['  cluster_barrier();'] : [])];
+      return [
+        `  if (leads) mark_begin(${i});`,
+        `  ${this.#functions.get(step.output)}();`,
+        ...(barrier ? ['  cluster_barrier();'] : []),
+        `  if (leads) mark_end(${i});`,
+      ];
     });
-    const start = steps.some(({ step }) => step.engine === 'ita')
-      ? ['  if (hart_id() == 0) ita_init();']
-      : [];
-    return ['void network_run(void) {', ...start, ...calls, '}'].join('\n');
+    const accelerated = steps.some(({ step }) => step.engine === 'ita');
+    return [
+      'void network_run(void) {',
+      ...(calls.length > 0
+        ? ['  const bool leads = hart_id() == 0; /* marks each step for timelines */']
+        : []),
+      ...(accelerated ? ['  if (leads) ita_init();'] : []),
+      ...calls,
+      '}',
+    ].join('\n');
   }
 
   #linear(step: LinearStep, plan: LinearPlan): string {
