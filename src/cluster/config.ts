@@ -13,11 +13,23 @@ export interface ItaConfig {
   readonly softmaxShift: 0 | 5;
   /** Whose cycle counts apply. */
   readonly revision: 'A' | 'B';
+  /** Dot-product units (N): 16 in every revision. */
+  readonly units: number;
+  /** 64-bit ports into the TCDM: 16 in every revision. */
+  readonly ports: number;
 }
 
 export interface DmaConfig {
-  /** Cycles before the first beat of a transfer. */
+  /** Cycles from the launch of a transfer to its first request. An assumption: no publication states it. */
   readonly startCycles: number;
+  /**
+   * Cycles from a request to its beat, for main memory and for everything in the cluster. Assumptions: the memory is
+   * an ideal one behind the crossbars, each of whose ports is registered (paper facts §2).
+   */
+  readonly memoryCycles: number;
+  readonly clusterCycles: number;
+  /** Requests of rows under way at a time: the DMA's queue towards the wide bus (paper facts §2). */
+  readonly outstanding: number;
   /** Bytes per cycle of the wide bus. */
   readonly busBytes: number;
   /** Unfinished transfers one hart may have. */
@@ -44,7 +56,14 @@ export interface MachineConfig {
 const ISA = 'rv32imac_zicntr_zicsr_zifencei';
 /** Of the harts that compute; the one that moves data has Xdma instead of what collides with it. */
 const COMPUTE_ISA = `${ISA}_xcvalu_xcvbi_xcvbitmanip_xcvelw_xcvhwlp_xcvmac_xcvmem_xcvsimd`;
-const dma: DmaConfig = { startCycles: 16, busBytes: 64, queueDepth: 8 };
+const dma: DmaConfig = {
+  startCycles: 8,
+  memoryCycles: 24,
+  clusterCycles: 4,
+  outstanding: 24,
+  busBytes: 64,
+  queueDepth: 8,
+};
 
 const octa: MachineConfig = {
   name: 'octa',
@@ -53,7 +72,7 @@ const octa: MachineConfig = {
   tcdmBytes: 128 * KIB,
   tcdmBanks: 32,
   dramBytes: 64 * MIB,
-  ita: { contexts: 4, softmaxShift: 0, revision: 'B' },
+  ita: { contexts: 4, softmaxShift: 0, revision: 'B', units: 16, ports: 16 },
   dma,
   quantum: 1000,
 };
@@ -66,7 +85,7 @@ export const presets: Readonly<Record<string, MachineConfig>> = {
     name: 'snitch-ita',
     harts: 9,
     isa: [...Array.from({ length: 8 }, () => COMPUTE_ISA), `${ISA}_xdma`], // the last hart moves data
-    ita: { contexts: 2, softmaxShift: 5, revision: 'A' },
+    ita: { contexts: 2, softmaxShift: 5, revision: 'A', units: 16, ports: 16 },
   },
   bare: { ...octa, name: 'bare', harts: 1, tcdmBytes: 0, ita: null },
 };
@@ -110,6 +129,15 @@ const checks: readonly Check[] = [
   ['ita.contexts', (c) => c.ita === null || [2, 4].includes(c.ita.contexts), '2 or 4'],
   ['ita.softmaxShift', (c) => c.ita === null || [0, 5].includes(c.ita.softmaxShift), '0 or 5'],
   ['ita.revision', (c) => c.ita === null || ['A', 'B'].includes(c.ita.revision), "'A' or 'B'"],
+  [
+    'ita.units',
+    (c) => c.ita === null || [4, 8, 16, 32, 64].includes(c.ita.units),
+    'a power of two from 4 to 64',
+  ],
+  ['ita.ports', (c) => c.ita === null || [4, 8, 16, 32].includes(c.ita.ports), 'a power of two from 4 to 32'],
+  ['dma.memoryCycles', (c) => whole(c.dma.memoryCycles, 1, 10_000), 'a whole number from 1 to 10000'],
+  ['dma.clusterCycles', (c) => whole(c.dma.clusterCycles, 1, 10_000), 'a whole number from 1 to 10000'],
+  ['dma.outstanding', (c) => whole(c.dma.outstanding, 1, 256), 'a whole number from 1 to 256'],
   ['dma.startCycles', (c) => whole(c.dma.startCycles, 0, 10_000), 'a whole number from 0 to 10000'],
   ['dma.busBytes', (c) => [4, 8, 16, 32, 64, 128].includes(c.dma.busBytes), 'a power of two from 4 to 128'],
   ['dma.queueDepth', (c) => whole(c.dma.queueDepth, 1, 64), 'a whole number from 1 to 64'],

@@ -15,9 +15,9 @@ import { Clint } from '../device/clint.ts';
 import { Clock } from '../device/clock.ts';
 import { ClusterPeripherals, type PerformanceEvent } from '../device/cluster-peripherals.ts';
 import type { HartLines } from '../device/device.ts';
-import { Dma } from '../device/dma.ts';
+import { Dma, type DmaStatistics } from '../device/dma.ts';
 import { EVENT, EventUnit } from '../device/event-unit.ts';
-import { Ita } from '../device/ita/ita.ts';
+import { Ita, type ItaStatistics } from '../device/ita/ita.ts';
 import { Uart } from '../device/uart.ts';
 import { Xdma } from '../device/xdma.ts';
 import { describeAddress } from '../elf/describe.ts';
@@ -75,14 +75,14 @@ export interface Statistics {
   /** Over all harts. */
   readonly instructions: number;
   readonly harts: readonly HartStatistics[];
-  readonly dma: { readonly transfers: number; readonly bytes: number; readonly busyCycles: number };
-  readonly ita: { readonly jobs: number; readonly macs: number; readonly busyCycles: number };
+  readonly dma: Readonly<DmaStatistics>;
+  readonly ita: Readonly<ItaStatistics>;
 }
 
 /** Instructions that `auto` interprets before it translates: about a millisecond. */
 const WARM_UP = 200_000;
 
-const NOTHING = { jobs: 0, macs: 0, busyCycles: 0 };
+const NOTHING: ItaStatistics = { jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0 };
 
 /** `csrr a0, mhartid; auipc t0, 0; lw t0, 12(t0); jr t0`, then the address to go to. */
 const BOOT_CODE = [0xf140_2573, 0x0000_0297, 0x00c2_a283, 0x0002_8067] as const;
@@ -316,6 +316,7 @@ export class Machine {
       tcdm,
       clock: this.clock,
       ...ita,
+      timing: ita,
       onDone: () => {
         this.peripherals.jobFinished(0);
         this.events.raise(EVENT.ITA, 2 ** this.config.harts - 1);

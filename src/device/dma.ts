@@ -4,6 +4,7 @@
  */
 import { MachineError, hex } from '../errors.ts';
 import { type Rows, spanOf } from '../memory/rows.ts';
+import { DRAM_BASE } from './address-map.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Device } from './device.ts';
 import { type Behaviour, RegisterPort, registerMap } from './registers.ts';
@@ -66,10 +67,17 @@ export interface DmaOptions {
   readonly transport: Transport;
   /** Called when a transfer of `hart` has finished and its bytes have moved. */
   onDone(hart: number): void;
-  /** Cycles from launch, or from the end of the transfer before, to the first beat. Default 16. */
+  /** Cycles from launch to the first request. Default 8. */
   readonly startCycles?: number;
+  /** Cycles from a request to its beat: of main memory, and of everything else. Defaults 24 and 4. */
+  readonly memoryCycles?: number;
+  readonly clusterCycles?: number;
+  /** Requests of rows under way at a time. Default 24. */
+  readonly outstanding?: number;
   /** Bytes per beat of the wide bus; one beat takes one cycle. Default 64 (512 bits). */
   readonly busBytes?: number;
+  /** Called at launch with each row's place on either side, and the cycle of its first beat there. */
+  readonly onBeats?: ((address: number, bytes: number, cycle: number) => void) | undefined;
   /** Unfinished transfers one hart may have. Default 8. */
   readonly queueDepth?: number;
 }
@@ -78,7 +86,10 @@ export interface DmaOptions {
 export interface DmaStatistics {
   transfers: number;
   bytes: number;
+  /** In which a transfer was unfinished. */
   busyCycles: number;
+  /** Beats of the wide bus. */
+  beats: number;
 }
 
 type Parameter = Exclude<keyof Transfer, 'fill'>;
@@ -95,13 +106,30 @@ export interface Queued {
   readonly transfer: Transfer;
   readonly hart: number;
   readonly id: number;
+  /** Cycle at which it finishes, those in which nothing before it was unfinished, and its beats. */
+  readonly end: number;
+  readonly busyCycles: number;
+  readonly beats: number;
 }
 
+/** Times are relative to now. */
 interface State {
   readonly banks: readonly Bank[];
   readonly queue: readonly Queued[];
   readonly statistics: DmaStatistics;
+  readonly free: number;
 }
+
+type Defaulted = Required<Omit<DmaOptions, 'onBeats'>> & Pick<DmaOptions, 'onBeats'>;
+
+const DEFAULTS = {
+  startCycles: 8,
+  memoryCycles: 24,
+  clusterCycles: 4,
+  outstanding: 24,
+  busBytes: 64,
+  queueDepth: 8,
+} as const;
 
 const MAX_ROWS = 1 << 20;
 
@@ -114,22 +142,27 @@ const powerOn = (): Bank => ({
 
 const afterId = (id: number): number => (id === QUEUE_FULL - 1 ? 1 : id + 1);
 
+const NOTHING: Readonly<DmaStatistics> = { transfers: 0, bytes: 0, busyCycles: 0, beats: 0 };
+
 /**
- * One transfer is active at a time; its bytes move when its time is over. A transfer of no bytes takes its
- * place in the queue like any other, so that ids finish in order. Overlapping source and destination rows are
- * undefined in hardware; here bytes move lowest address first, row by row.
+ * Transfers have the bus one after the other, in order of launch: requests of the next one go out behind those of the
+ * last, while its data is still on the way. The bytes of a transfer move when its time is over. One of no bytes takes
+ * its place in the queue like any other, so that ids finish in order. Overlapping source and destination rows are undefined in
+ * hardware; here bytes move lowest address first, row by row.
  */
 export class Dma implements Device {
   readonly name = 'dma';
   readonly port;
-  readonly #options: Required<DmaOptions>;
+  readonly #options: Defaulted;
   readonly #timer: Timer;
   #banks: Bank[];
   #queue: Queued[] = [];
-  #statistics: DmaStatistics = { transfers: 0, bytes: 0, busyCycles: 0 };
+  #statistics: DmaStatistics = { ...NOTHING };
+  /** Cycle at which the bus is free for the next transfer's requests. */
+  #free = 0;
 
   constructor(options: DmaOptions) {
-    this.#options = { startCycles: 16, busBytes: 64, queueDepth: 8, ...options };
+    this.#options = { ...DEFAULTS, ...options };
     this.#banks = Array.from({ length: options.harts }, powerOn);
     this.#timer = options.clock.timer('dma', () => this.#finish());
     const parameter = (name: Parameter, signed = false): Behaviour => ({
@@ -205,8 +238,8 @@ export class Dma implements Device {
     const id = bank.next;
     bank.next = afterId(id);
     bank.pending++;
-    this.#queue.push({ transfer, hart, id });
-    if (this.#queue.length === 1) this.#start();
+    this.#queue.push({ transfer, hart, id, ...this.#schedule(transfer) });
+    if (this.#queue.length === 1) this.#timer.at(this.#queue[0].end);
     return id;
   }
 
@@ -225,43 +258,66 @@ export class Dma implements Device {
   reset(): void {
     this.#banks = this.#banks.map(powerOn);
     this.#queue = [];
-    this.#statistics = { transfers: 0, bytes: 0, busyCycles: 0 };
+    this.#statistics = { ...NOTHING };
+    this.#free = 0;
     this.#timer.cancel();
   }
 
   /** The active transfer's deadline is in the clock's snapshot. */
   snapshot(): unknown {
-    const state: State = { banks: this.#banks, queue: this.#queue, statistics: this.#statistics };
+    const { now } = this.#options.clock;
+    const queue = this.#queue.map((queued) => ({ ...queued, end: queued.end - now }));
+    const state: State = { banks: this.#banks, queue, statistics: this.#statistics, free: this.#free - now };
     return structuredClone(state);
   }
 
   restore(state: unknown): void {
-    const { banks, queue, statistics } = structuredClone(state as State);
+    const { now } = this.#options.clock;
+    const { banks, queue, statistics, free } = structuredClone(state as State);
     this.#banks = [...banks];
-    this.#queue = [...queue];
+    this.#queue = queue.map((queued) => ({ ...queued, end: queued.end + now }));
     this.#statistics = statistics;
+    this.#free = free + now;
   }
 
-  #duration({ bytes, rows }: Transfer): number {
-    return this.#options.startCycles + rows * Math.ceil(bytes / this.#options.busBytes);
-  }
-
-  #start(): void {
-    this.#timer.after(this.#duration(this.#queue[0].transfer));
+  /** Gives a transfer its time on the bus, behind all others. */
+  #schedule(transfer: Transfer): Pick<Queued, 'end' | 'busyCycles' | 'beats'> {
+    const { clock, startCycles, memoryCycles, clusterCycles, outstanding, busBytes, onBeats } = this.#options;
+    const { bytes, rows, fill } = transfer;
+    const latency = (address: number): number => (address >>> 0 >= DRAM_BASE ? memoryCycles : clusterCycles);
+    const beatsOf = (address: number): number =>
+      bytes === 0 ? 0 : Math.ceil(((address % busBytes) + bytes) / busBytes);
+    const reading = fill === undefined ? latency(transfer.src) : 0;
+    const writing = latency(transfer.dst);
+    const begin = Math.max(clock.now + startCycles, this.#free);
+    let beats = 0;
+    for (let row = 0; row < rows; row++) {
+      const [from, to] = [rowOf(transfer, 'src', row), rowOf(transfer, 'dst', row)];
+      // As many rows as there are requests under way take the time of one request at least.
+      const cycle = begin + Math.max(beats, Math.floor((row * (reading + writing)) / outstanding));
+      if (fill === undefined) onBeats?.(from, bytes, cycle);
+      onBeats?.(to, bytes, cycle + reading);
+      beats += Math.max(fill === undefined ? beatsOf(from) : 0, beatsOf(to));
+    }
+    this.#free = begin + Math.max(beats, Math.floor(((rows - 1) * (reading + writing)) / outstanding));
+    const before = this.#queue.at(-1)?.end ?? clock.now;
+    const end = Math.max(before, this.#free + reading + writing);
+    return { end, busyCycles: end - Math.max(before, clock.now), beats };
   }
 
   #finish(): void {
-    const { transfer, hart, id } = this.#queue[0];
+    const { transfer, hart, id, busyCycles, beats } = this.#queue[0];
     const { bytes, rows } = transfer;
     this.#queue.shift();
     this.#move(transfer);
     this.#statistics.transfers++;
     this.#statistics.bytes += bytes * rows;
-    this.#statistics.busyCycles += this.#duration(transfer);
+    this.#statistics.busyCycles += busyCycles;
+    this.#statistics.beats += beats;
     const bank = this.#banks[hart];
     bank.done = id;
     bank.pending--;
-    if (this.#queue.length > 0) this.#start();
+    if (this.#queue.length > 0) this.#timer.at(this.#queue[0].end);
     this.#options.onDone(hart);
   }
 

@@ -145,6 +145,6 @@ test('a machine file with an unknown field is told all it may have, preset inclu
     /^m\.json: unknown field 'hearts'; expected preset, name, harts, /,
   );
   expect(() => parseMachineFile('{"dma": {"speed": 3}}', 'm.json')).toThrow(
-    "m.json: unknown field 'dma.speed'; expected startCycles, busBytes, queueDepth",
+    "m.json: unknown field 'dma.speed'; expected startCycles, memoryCycles, clusterCycles, outstanding, busBytes, queueDepth",
   );
 });

@@ -37,7 +37,7 @@ describe('a deployed MobileBERT', () => {
     const machine: MachineConfig = {
       ...octa,
       harts: 9,
-      ita: { contexts: 2, softmaxShift: 5, revision: 'A' },
+      ita: { contexts: 2, softmaxShift: 5, revision: 'A', units: 16, ports: 16 },
     };
     const options = { keep: 'layers', l1Bytes: 48 * 1024, softmaxShift: 5 } as const;
     const result = await compare(...mobileBert({ sequence: 192, softmaxShift: 5 }), options, machine);

@@ -32,17 +32,22 @@ function machine() {
   const onDone = (hart: number): void => {
     finished.push({ hart, cycle: clock.now });
   };
-  const options = { clock, harts: 2, transport, onDone, startCycles: 10, queueDepth: 2 };
+  const beats: [address: number, bytes: number, cycle: number][] = [];
+  const onBeats = (address: number, bytes: number, cycle: number): void =>
+    void beats.push([address, bytes, cycle]);
+  // A row comes from memory and goes to memory: 2 + 2 cycles; so many rows are under way that latency hides.
+  const times = { startCycles: 6, memoryCycles: 2, clusterCycles: 1, outstanding: 4 };
+  const options = { clock, harts: 2, transport, onDone, onBeats, ...times, queueDepth: 2 };
   const dma = new Dma(options);
   const set = (hart: number, values: Record<string, number>): void => {
     for (const [name, value] of Object.entries(values)) dma.store(at[name], 4, value | 0, hart);
   };
   const get = (hart: number, name: string): number => dma.load(at[name], 4, hart) >>> 0;
-  return { clock, ram, finished, dma, set, get };
+  return { clock, ram, finished, beats, dma, set, get };
 }
 
 describe('a 1D transfer', () => {
-  test('moves its bytes and reports its id only when start-up and one beat per 64 bytes have passed', () => {
+  test('moves its bytes and reports its id only when start-up, one beat per 64 bytes and the latencies have passed', () => {
     const { clock, ram, finished, set, get } = machine();
     set(0, { SRC: BASE, DST: BASE + 0x800, BYTES: 100, ROWS: 7 });
     const id = get(0, 'LAUNCH_1D');
@@ -72,7 +77,7 @@ describe('a 1D transfer', () => {
     const id = get(0, 'LAUNCH_1D');
     clock.advance(10);
     expect(get(0, 'DONE_ID')).toBe(id);
-    expect(dma.statistics).toEqual({ transfers: 1, bytes: 0, busyCycles: 10 });
+    expect(dma.statistics).toEqual({ transfers: 1, bytes: 0, busyCycles: 8, beats: 0 });
   });
 });
 
@@ -89,7 +94,7 @@ describe('a 2D transfer', () => {
       [0, 1, 2],
     ]);
     expect(ram[0x803]).toBe(0x803 % 251);
-    expect(dma.statistics).toEqual({ transfers: 1, bytes: 9, busyCycles: 13 });
+    expect(dma.statistics).toEqual({ transfers: 1, bytes: 9, busyCycles: 13, beats: 3 });
   });
 });
 
@@ -102,12 +107,45 @@ describe('the queue', () => {
     expect(ids[0]).toBe(ids[1]);
     clock.advance(11);
     expect([get(0, 'DONE_ID'), get(1, 'DONE_ID')]).toEqual([ids[0], ids[1] - 1]);
-    clock.advance(22);
+    clock.advance(12);
     expect([ram[0x800], ram[0x900]]).toEqual([0, 5]);
     expect(finished).toEqual([
       { hart: 0, cycle: 11 },
-      { hart: 1, cycle: 22 },
+      { hart: 1, cycle: 12 },
     ]);
+  });
+
+  test('sends the requests of a transfer behind those of the one before, whose data is still on its way', () => {
+    const { clock, finished, beats, dma, set, get } = machine();
+    set(0, { SRC: BASE, DST: BASE + 0x800, BYTES: 256 });
+    get(0, 'LAUNCH_1D');
+    get(0, 'LAUNCH_1D');
+    clock.advance(100);
+    expect(beats).toEqual([
+      [BASE, 256, 6],
+      [BASE + 0x800, 256, 8],
+      [BASE, 256, 10],
+      [BASE + 0x800, 256, 12],
+    ]);
+    expect(finished.map(({ cycle }) => cycle)).toEqual([6 + 4 + 4, 6 + 8 + 4]);
+    expect(dma.statistics).toMatchObject({ busyCycles: 18, beats: 8 });
+  });
+
+  test('takes a beat more for a row that does not begin at a beat', () => {
+    const { clock, finished, set, get } = machine();
+    set(0, { SRC: BASE + 32, DST: BASE + 0x800, BYTES: 64 });
+    get(0, 'LAUNCH_1D');
+    clock.advance(100);
+    expect(finished).toEqual([{ hart: 0, cycle: 6 + 2 + 4 }]);
+  });
+
+  test('has as many rows under way as requests are allowed, and waits for the memory beyond', () => {
+    const { clock, finished, dma, set, get } = machine();
+    set(0, { SRC: BASE, DST: BASE + 0x800, BYTES: 4, SRC_STRIDE: 8, DST_STRIDE: 8, ROWS: 33 });
+    get(0, 'LAUNCH_2D');
+    clock.advance(100);
+    expect(finished).toEqual([{ hart: 0, cycle: 6 + 33 + 4 }]);
+    expect(dma.statistics.beats).toBe(33);
   });
 
   test('refuses a transfer beyond its depth without disturbing the other hart, and takes it later', () => {
@@ -135,10 +173,10 @@ describe('the queue', () => {
     original.get(0, 'LAUNCH_1D');
     original.clock.advance(5);
     const copy = machine();
-    copy.dma.restore(original.dma.snapshot());
     copy.clock.restore(1000, original.clock.snapshot());
+    copy.dma.restore(original.dma.snapshot());
     copy.clock.advance(2000);
-    expect(copy.finished.map(({ cycle }) => cycle - 1000)).toEqual([6, 17]);
+    expect(copy.finished.map(({ cycle }) => cycle - 1000)).toEqual([6, 7]);
     expect(copy.get(0, 'SRC')).toBe(BASE);
   });
 });

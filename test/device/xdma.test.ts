@@ -37,19 +37,20 @@ function thrown(action: () => unknown): unknown {
 }
 
 test('a launch into a full queue stalls, and only the end of a transfer of that hart wakes it', () => {
-  const { clock, xdma, woken } = frontEnd();
+  const { clock, dma, xdma, woken } = frontEnd();
   for (const hart of [0, 1]) {
     xdma.execute(hart, 'source', BASE, 0);
     xdma.execute(hart, 'destination', BASE + 64, 0);
     xdma.execute(hart, 'copy', 4, 0);
   }
   expect(thrown(() => xdma.execute(1, 'copy', 4, 0))).toBe(STALL);
-  clock.advance(17); // 16 cycles of start-up and one beat: the transfer of hart 0
+  const [first, second] = dma.queue.map(({ end }) => end);
+  clock.advance(first); // the transfer of hart 0
   expect(woken).toEqual([]);
-  clock.advance(34);
+  clock.advance(second);
   expect(woken).toEqual([1]);
   expect(xdma.execute(1, 'copy', 4, 0)).toBe(3);
-  clock.advance(60);
+  clock.advance(second + 100);
   expect(woken).toEqual([1]);
 });
 

@@ -14,7 +14,14 @@ import {
   type JobRegister,
 } from './registers.ts';
 import { type SoftmaxShift, TILE } from './reference.ts';
-import { COMMITTED_TO_BUSY, IDLE_BETWEEN_JOBS, jobCycles, type Revision, TRIGGER_TO_BUSY } from './timing.ts';
+import { type BankUse, earliest, request } from './port.ts';
+import {
+  COMMITTED_TO_BUSY,
+  IDLE_BETWEEN_JOBS,
+  jobLength,
+  type JobTiming,
+  TRIGGER_TO_BUSY,
+} from './timing.ts';
 
 export interface ItaOptions {
   readonly memory: Memory;
@@ -24,8 +31,10 @@ export interface ItaOptions {
   /** Job contexts, 1 … 4; published revisions have 2 or 4. */
   readonly contexts: number;
   readonly softmaxShift: SoftmaxShift;
-  /** Which revision's durations apply; the register map is always that of revision B. */
-  readonly revision: Revision;
+  /** What durations apply; the register map is always that of revision B. */
+  readonly timing: JobTiming;
+  /** Who else is at the banks of the TCDM; absent, the memory is ideal. */
+  readonly banks?: BankUse | undefined;
   /** Called at the cycle a job completes, after its results are in memory and busy has fallen. */
   readonly onDone: () => void;
   readonly onAccess?: AccessListener;
@@ -36,6 +45,8 @@ export interface ItaStatistics {
   /** Multiply-accumulates: 64^3 per job. */
   macs: number;
   busyCycles: number;
+  /** Busy cycles beyond those with an ideal memory: requests were refused. */
+  stallCycles: number;
 }
 
 /** The job queue as a debugger shows it. */
@@ -59,8 +70,15 @@ interface Control {
   /** Whether execution is allowed: set by a trigger, kept until a soft clear. */
   started: boolean;
   busy: boolean;
-  /** Length of the job that runs or ran last. */
+  /** Length of the job that runs or ran last, as far as it is known, and of that what refused requests added. */
   cycles: number;
+  stalls: number;
+  /** Its requests that have not been granted, cycles in which one was refused, and up to which cycle of the job that is so. */
+  left: number;
+  refused: number;
+  requested: number;
+  /** Its cycles after the last request. */
+  after: number;
   status: number;
   nextId: number;
   finished: number;
@@ -75,6 +93,11 @@ const POWER_ON: Control = {
   started: false,
   busy: false,
   cycles: 0,
+  stalls: 0,
+  left: 0,
+  refused: 0,
+  requested: 0,
+  after: 0,
   status: 0,
   nextId: 0,
   finished: 0,
@@ -87,6 +110,8 @@ interface Snapshot {
   readonly statistics: ItaStatistics;
   readonly engine: ReturnType<Engine['snapshot']>;
 }
+
+const NOTHING: Readonly<ItaStatistics> = { jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0 };
 
 const LOCK_TAKEN = -2;
 const ALL_PENDING = -1;
@@ -103,7 +128,9 @@ const JOB_INDEX = Object.fromEntries(JOB_REGISTER_NAMES.map((name, index) => [na
 export class Ita implements Device {
   readonly name = 'ita';
   readonly #contexts: number;
-  readonly #revision: Revision;
+  readonly #timing: JobTiming;
+  readonly #banks: BankUse | undefined;
+  readonly #clock: Clock;
   readonly #onDone: () => void;
   readonly #engine: Engine;
   readonly #timer: Timer;
@@ -112,15 +139,17 @@ export class Ita implements Device {
   readonly #registers: Int32Array;
   readonly #jobs: readonly Job[];
   #control: Control = { ...POWER_ON };
-  #statistics: ItaStatistics = { jobs: 0, macs: 0, busyCycles: 0 };
+  #statistics: ItaStatistics = { ...NOTHING };
   /** The context the access in progress reads. */
   #selected = 0;
 
-  constructor({ memory, tcdm, clock, contexts, softmaxShift, revision, onDone, onAccess }: ItaOptions) {
+  constructor(options: ItaOptions) {
+    const { memory, tcdm, clock, contexts, softmaxShift, timing, banks, onDone, onAccess } = options;
     if (!Number.isInteger(contexts) || contexts < 1 || contexts > 4)
       throw new Error(`ITA has 1 to 4 contexts, not ${contexts}`);
     this.#contexts = contexts;
-    this.#revision = revision;
+    this.#timing = timing;
+    this.#banks = banks;
     this.#onDone = onDone;
     this.#engine = new Engine(memory, tcdm, softmaxShift, onAccess ?? (() => {}));
     this.#registers = new Int32Array(contexts * JOB_REGISTERS);
@@ -129,7 +158,8 @@ export class Ita implements Device {
       context,
       get: (register) => registers[context * JOB_REGISTERS + JOB_INDEX[register]],
     }));
-    this.#timer = clock.timer('ita', () => (this.#control.busy ? this.#complete() : this.#start()));
+    this.#clock = clock;
+    this.#timer = clock.timer('ita', () => (this.#control.busy ? this.#end() : this.#start()));
     this.#port = new RegisterPort(ITA, { ...this.#controlRegisters(), ...this.#jobRegisters() });
   }
 
@@ -182,7 +212,7 @@ export class Ita implements Device {
     this.#timer.cancel();
     this.#control = { ...POWER_ON };
     this.#registers.fill(0);
-    this.#statistics = { jobs: 0, macs: 0, busyCycles: 0 };
+    this.#statistics = { ...NOTHING };
     this.#engine.reset();
   }
 
@@ -281,9 +311,36 @@ export class Ita implements Device {
     const control = this.#control;
     const job = this.#jobs[control.running];
     const division = this.#engine.start(job);
-    control.cycles = jobCycles(this.#revision, job.get('CTRL_STREAM'), division);
+    const { cycles, requests, before, after } = jobLength(this.#timing, job.get('CTRL_STREAM'), division);
+    Object.assign(control, { cycles, stalls: 0, left: requests, refused: 0, requested: before, after });
     control.busy = true;
-    this.#timer.after(control.cycles);
+    this.#timer.after(cycles);
+  }
+
+  /** The job's time is over, unless the banks were busy and requests are left. */
+  #end(): void {
+    const more = this.#banks ? this.#unfinished(this.#banks) : 0;
+    if (more === 0) {
+      this.#complete();
+      return;
+    }
+    this.#control.cycles += more;
+    this.#control.stalls += more;
+    this.#timer.after(more);
+  }
+
+  /** Makes the requests of the cycles that have passed; returns how long those that are left take at least. */
+  #unfinished(banks: BankUse): number {
+    const control = this.#control;
+    const start = this.#clock.now - control.cycles;
+    const end = control.cycles - control.after;
+    const from = control.requested;
+    const before = control.refused;
+    const { left, refused } = request(banks, this.#timing.ports, control, start + from, start + end);
+    control.left = left;
+    control.refused = refused;
+    control.requested = end;
+    return left === 0 ? 0 : earliest({ left, refused: refused - before }, end - from);
   }
 
   #complete(): void {
@@ -298,6 +355,7 @@ export class Ita implements Device {
     this.#statistics.jobs++;
     this.#statistics.macs += TILE ** 3;
     this.#statistics.busyCycles += control.cycles;
+    this.#statistics.stallCycles += control.stalls;
     if (control.pending > 0) this.#timer.after(IDLE_BETWEEN_JOBS);
     this.#onDone();
   }

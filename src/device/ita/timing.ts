@@ -1,4 +1,5 @@
-/** How long the accelerator takes: cycles of the busy level with an ideal memory (specs/ita.md §11.1). */
+/** How long the accelerator takes: cycles of the busy level with an ideal memory (specs/ita.md §11.1), and its words. */
+import { TILE } from './reference.ts';
 import { STREAM } from './registers.ts';
 
 export type Revision = 'A' | 'B';
@@ -58,15 +59,71 @@ const OUTPUT: Readonly<Record<Revision, Durations>> = {
 /** Revision A divides 64 softmax denominators with five dividers, which holds the port: 407 cycles where 302 are usual. */
 const DIVISION: Readonly<Record<Revision, number>> = { A: 407 - 302, B: 0 };
 
+/** The published accelerator: dot-product units (N) and 64-bit ports into the TCDM; others are scaled from it. */
+const UNITS = 16;
+const PORTS = 16;
+/** Compute steps of a job of the published accelerator, and its cycles around the steps, and around the words it moves. */
+const STEPS = (TILE * TILE) / UNITS;
+const AROUND_STEPS = 15;
+const AROUND_WORDS = 16;
+
+/** What decides the durations of jobs. */
+export interface JobTiming {
+  readonly revision: Revision;
+  /** Dot-product units (N): 16 in every revision. */
+  readonly units: number;
+  /** 64-bit ports into the TCDM: 16 in every revision. */
+  readonly ports: number;
+}
+
+/** A job's length and what bounds it, in cycles. */
+export interface JobLength {
+  /** Of the busy level, with a memory that grants every request. */
+  readonly cycles: number;
+  /** Requests of the memory port, one in a cycle at most. */
+  readonly requests: number;
+  /** Cycles before the first request and after the last one. */
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Words of 128 bytes: input, three or four quarters of weights, the quarter of the next job, bias, output. */
+export const wordsOf = (stream: number): number =>
+  128 +
+  24 +
+  ((stream & STREAM.preload) !== 0 ? 8 : 0) +
+  ((stream & STREAM.nextload) !== 0 ? 8 : 0) +
+  ((stream & STREAM.biasDisable) !== 0 ? 0 : 2) +
+  ((stream & STREAM.outputDisable) !== 0 ? 0 : 128);
+
 /**
- * Busy cycles of one job.
+ * The length of one job. For other numbers of units or ports than the published ones the steps and the requests scale,
+ * and the longer of the two bounds the job; the cycles around them stay.
  * @param stream value of CTRL_STREAM
  * @param division whether the job ends with the inversion of a row group's softmax denominators
  */
-export function jobCycles(revision: Revision, stream: number, division: boolean): number {
-  const table = (stream & STREAM.outputDisable) !== 0 ? INNER : OUTPUT[revision];
+export function jobLength(
+  { revision, units, ports }: JobTiming,
+  stream: number,
+  division: boolean,
+): JobLength {
+  const inner = (stream & STREAM.outputDisable) !== 0;
+  const table = inner ? INNER : OUTPUT[revision];
   const bias = (stream & STREAM.biasDisable) !== 0 ? 1 : 0;
   const preload = (stream & STREAM.preload) !== 0 ? 1 : 0;
   const nextload = (stream & STREAM.nextload) !== 0 ? 1 : 0;
-  return table[bias][preload][nextload] + (division ? DIVISION[revision] : 0);
+  const published = table[bias][preload][nextload];
+  const words = wordsOf(stream);
+  const requests = Math.ceil((words * PORTS) / ports);
+  const steps = (TILE * TILE) / units;
+  const aroundSteps = inner ? published - STEPS : AROUND_STEPS;
+  const aroundWords = inner ? AROUND_WORDS : published - words;
+  const dividing = division ? DIVISION[revision] : 0;
+  const before = AROUND_WORDS / 2;
+  return {
+    cycles: Math.max(steps + aroundSteps, requests + aroundWords) + dividing,
+    requests,
+    before,
+    after: aroundWords - before + dividing,
+  };
 }

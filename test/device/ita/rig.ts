@@ -2,7 +2,8 @@
 import { Ita, type ItaOptions } from '../../../src/device/ita/ita.ts';
 import type { Requant, SoftmaxShift } from '../../../src/device/ita/reference.ts';
 import { ACTIVATION, ITA, LAYER, STREAM } from '../../../src/device/ita/registers.ts';
-import type { Revision } from '../../../src/device/ita/timing.ts';
+import type { BankUse } from '../../../src/device/ita/port.ts';
+import type { JobTiming, Revision } from '../../../src/device/ita/timing.ts';
 import type { Register } from '../../../src/device/registers.ts';
 import { Clock } from '../../../src/device/clock.ts';
 import { Memory } from '../../../src/memory/memory.ts';
@@ -20,6 +21,8 @@ export interface RigOptions {
   readonly contexts?: number;
   readonly softmaxShift?: SoftmaxShift;
   readonly revision?: Revision;
+  readonly timing?: Partial<JobTiming>;
+  readonly banks?: BankUse;
 }
 
 export class Rig {
@@ -32,12 +35,24 @@ export class Rig {
   readonly tcdm: Uint8Array;
   readonly options: ItaOptions;
 
-  constructor({ tcdmBytes = 1 << 20, contexts = 4, softmaxShift = 0, revision = 'B' }: RigOptions = {}) {
+  constructor(options: RigOptions = {}) {
+    const { tcdmBytes = 1 << 20, contexts = 4, softmaxShift = 0, revision = 'B' } = options;
     this.memory = new Memory([{ name: 'TCDM', base: 0x1000_0000, bytes: tcdmBytes, writable: true }]);
     const [tcdm] = this.memory.windows;
     this.tcdm = this.memory.u8.subarray(tcdm.offset, tcdm.offset + tcdm.bytes);
     const onDone = (): void => void this.events++;
-    this.options = { memory: this.memory, tcdm, clock: this.clock, contexts, softmaxShift, revision, onDone };
+    const timing = { revision, units: 16, ports: 16, ...options.timing };
+    const { banks } = options;
+    this.options = {
+      memory: this.memory,
+      tcdm,
+      clock: this.clock,
+      contexts,
+      softmaxShift,
+      timing,
+      banks,
+      onDone,
+    };
     this.ita = new Ita(this.options);
   }
 

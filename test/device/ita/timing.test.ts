@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { STREAM } from '../../../src/device/ita/registers.ts';
-import { jobCycles } from '../../../src/device/ita/timing.ts';
+import { jobLength, type Revision } from '../../../src/device/ita/timing.ts';
 
 const stream = (output: boolean, bias: boolean, preload: number, nextload: number): number =>
   (output ? 0 : STREAM.outputDisable) |
   (bias ? 0 : STREAM.biasDisable) |
   (preload * STREAM.preload) |
   (nextload * STREAM.nextload);
+
+const jobCycles = (revision: Revision, flags: number, division: boolean, units = 16, ports = 16): number =>
+  jobLength({ revision, units, ports }, flags, division).cycles;
+
+const scaled = (flags: number, units: number, ports: number): number =>
+  jobCycles('B', flags, false, units, ports);
 
 describe('busy cycles of a job with an ideal memory', () => {
   // specs/ita.md §11.1, row by row: output, bias, preload, nextload, revision B, revision A where measured.
@@ -50,5 +56,19 @@ describe('busy cycles of a job with an ideal memory', () => {
   it('include the division of a row group in revision A only', () => {
     expect(jobCycles('A', stream(true, false, 0, 1), true)).toBe(407);
     expect(jobCycles('B', stream(true, false, 0, 1), true)).toBe(305);
+  });
+
+  it('scale with the dot-product units while the steps bound a job, and with the ports while the words do', () => {
+    const [inner, output] = [stream(false, true, 0, 1), stream(true, true, 0, 1)];
+    expect([scaled(inner, 8, 16), scaled(inner, 16, 16), scaled(inner, 32, 16)]).toEqual([
+      512 + 15,
+      256 + 15,
+      170 + 16 - 8,
+    ]);
+    expect([scaled(output, 16, 8), scaled(output, 16, 16), scaled(output, 16, 32)]).toEqual([
+      580 + 16,
+      290 + 16,
+      256 + 15,
+    ]);
   });
 });
