@@ -9,6 +9,7 @@ import {
   type MachineConfig,
   type MachineOverrides,
 } from '../cluster/config.ts';
+import { type OperatingPoint, operatingPoints } from '../energy/operating-point.ts';
 import { UsageError } from '../errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -32,6 +33,15 @@ export const parseWhole =
     }
     return value;
   };
+
+/** A number above 0, as `0.65` or `425`. */
+export function parsePositive(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && value < Infinity)) {
+    throw new InvalidArgumentError('expected a number above 0.');
+  }
+  return value;
+}
 
 /** Reads a whole file; a missing or unreadable one is a sentence. */
 export function readInput(file: string): Uint8Array {
@@ -73,6 +83,9 @@ export interface MachineFlags {
   readonly itaContexts?: number;
   readonly softmaxShift?: number;
   readonly quantum?: number;
+  readonly operatingPoint?: keyof typeof operatingPoints;
+  readonly voltage?: number;
+  readonly frequency?: number;
 }
 
 const group = (option: Option): Option => option.helpGroup('Machine:');
@@ -95,7 +108,16 @@ export function addMachineOptions(command: Command): Command {
     )
     .addOption(
       group(new Option('--quantum <cycles>', 'cycles a hart runs before the next').argParser(parseWhole(1))),
-    );
+    )
+    .addOption(
+      group(
+        new Option('--operating-point <name>', 'supply and clock, which energy and rates follow').choices(
+          Object.keys(operatingPoints),
+        ),
+      ),
+    )
+    .addOption(group(new Option('--voltage <V>', 'supply alone').argParser(parsePositive)))
+    .addOption(group(new Option('--frequency <MHz>', 'clock alone').argParser(parsePositive)));
 }
 
 /** The machine that the options describe. */
@@ -107,6 +129,8 @@ export function machineOf(flags: MachineFlags): MachineConfig {
     flags.machine === undefined
       ? presetOf(flags.preset ?? 'octa')
       : parseMachineFile(readText(flags.machine), flags.machine);
+  const point: OperatingPoint | undefined =
+    flags.operatingPoint === undefined ? undefined : operatingPoints[flags.operatingPoint];
   const overrides: Record<keyof MachineOverrides, unknown> = {
     harts: flags.harts,
     isa: flags.isa,
@@ -116,6 +140,7 @@ export function machineOf(flags: MachineFlags): MachineConfig {
     itaContexts: flags.itaContexts,
     softmaxShift: flags.softmaxShift,
     quantum: flags.quantum,
+    operatingPoint: { volts: flags.voltage ?? point?.volts, megahertz: flags.frequency ?? point?.megahertz },
   };
   return override(base, overrides as MachineOverrides);
 }

@@ -1,4 +1,6 @@
 /** Machine files: every number of the machine, the presets of design §1.1, and their validation. */
+import { type EnergyOverrides, overrideProblem } from '../energy/constants.ts';
+import { type OperatingPoint, operatingPointChecks, operatingPoints } from '../energy/operating-point.ts';
 import { UsageError } from '../errors.ts';
 import { parseIsa } from '../isa/isa.ts';
 
@@ -51,6 +53,10 @@ export interface MachineConfig {
   readonly dma: DmaConfig;
   /** Cycles a hart runs before the next one does; 1 is lockstep. */
   readonly quantum: number;
+  /** Supply and clock: they decide on time, power and energy, and on nothing the guest sees but semihosting's time. */
+  readonly operatingPoint: OperatingPoint;
+  /** Energies other than those of src/energy/constants.ts; none in a preset. */
+  readonly energy: EnergyOverrides;
 }
 
 const ISA = 'rv32imac_zicntr_zicsr_zifencei';
@@ -75,6 +81,8 @@ const octa: MachineConfig = {
   ita: { contexts: 4, softmaxShift: 0, revision: 'B', units: 16, ports: 16 },
   dma,
   quantum: 1000,
+  operatingPoint: operatingPoints['0.65V'],
+  energy: {},
 };
 
 /** The machines known by name. */
@@ -91,9 +99,12 @@ export const presets: Readonly<Record<string, MachineConfig>> = {
 };
 
 /** Options that override single numbers of a preset or machine file. */
-export type MachineOverrides = Partial<Omit<MachineConfig, 'ita' | 'dma' | 'name'>> & {
+export type MachineOverrides = Partial<
+  Omit<MachineConfig, 'ita' | 'dma' | 'name' | 'operatingPoint' | 'energy'>
+> & {
   readonly itaContexts?: number;
   readonly softmaxShift?: number;
+  readonly operatingPoint?: { readonly [N in keyof OperatingPoint]: number | undefined };
 };
 
 type Check = readonly [field: string, holds: (config: MachineConfig) => boolean, expected: string];
@@ -141,6 +152,17 @@ const checks: readonly Check[] = [
   ['dma.startCycles', (c) => whole(c.dma.startCycles, 0, 10_000), 'a whole number from 0 to 10000'],
   ['dma.busBytes', (c) => [4, 8, 16, 32, 64, 128].includes(c.dma.busBytes), 'a power of two from 4 to 128'],
   ['dma.queueDepth', (c) => whole(c.dma.queueDepth, 1, 64), 'a whole number from 1 to 64'],
+  [
+    'operatingPoint',
+    (c) => typeof c.operatingPoint === 'object' && c.operatingPoint !== null,
+    'an object of volts and megahertz',
+  ],
+  ...operatingPointChecks.map(([field, holds, expected]): Check => [
+    `operatingPoint.${field}`,
+    (c) => holds(c.operatingPoint[field]),
+    expected,
+  ]),
+  ['energy', (c) => typeof c.energy === 'object' && c.energy !== null, 'an object of energies in pJ'],
 ];
 
 /** Refuses a configuration that no machine can have, naming the field, its value and what is expected. */
@@ -149,6 +171,11 @@ export function validateConfig(config: MachineConfig, source: string): MachineCo
     if (holds(config)) continue;
     const value = field.split('.').reduce<unknown>((v, key) => (v as Record<string, unknown>)[key], config);
     throw new UsageError(`${source}: ${field} is ${JSON.stringify(value)}, expected ${expected}`);
+  }
+  const problem = overrideProblem(config.energy);
+  if (problem) {
+    const { field, value, expected } = problem;
+    throw new UsageError(`${source}: energy.${field} is ${JSON.stringify(value)}, expected ${expected}`);
   }
   for (const isa of typeof config.isa === 'string' ? [config.isa] : config.isa) parseIsa(isa);
   return config;
@@ -168,16 +195,23 @@ function inheritIsa({ isa }: MachineConfig, config: MachineConfig): MachineConfi
   return { ...config, isa: Array.from({ length: config.harts }, (_, hart) => isa[hart] ?? isa[0]) };
 }
 
+const stated = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
 /** A preset or file with single numbers replaced; the result is validated. */
 export function override(base: MachineConfig, overrides: MachineOverrides): MachineConfig {
-  const { itaContexts, softmaxShift, ...direct } = overrides;
-  const given = Object.fromEntries(Object.entries(direct).filter(([, value]) => value !== undefined));
+  const { itaContexts, softmaxShift, operatingPoint = {}, ...direct } = overrides;
   const ita = base.ita && {
     ...base.ita,
     ...(itaContexts === undefined ? {} : { contexts: itaContexts as ItaConfig['contexts'] }),
     ...(softmaxShift === undefined ? {} : { softmaxShift: softmaxShift as ItaConfig['softmaxShift'] }),
   };
-  const config = { ...base, ...given, ita };
+  const config = {
+    ...base,
+    ...stated(direct),
+    ita,
+    operatingPoint: { ...base.operatingPoint, ...stated(operatingPoint) },
+  };
   const inherited = overrides.isa === undefined ? inheritIsa(base, config) : config;
   return validateConfig(inherited, 'machine options');
 }
@@ -204,7 +238,8 @@ export function parseMachineFile(text: string, file: string): MachineConfig {
         );
       }
       const old = result[key];
-      const nested = [old, value].every((v) => typeof v === 'object' && v !== null && !Array.isArray(v));
+      const objects = [old, value].every((v) => typeof v === 'object' && v !== null && !Array.isArray(v));
+      const nested = objects && key !== 'energy'; // whose fields the preset does not list
       if (!nested && key !== 'isa' && value !== null && typeof value !== typeof (old ?? {})) {
         throw new UsageError(`${file}: ${path}${key} is ${JSON.stringify(value)}, expected a ${typeof old}`);
       }
