@@ -12,7 +12,8 @@
  * y: [batch, rows, columns] dense: int32, sums modulo 2^32; with by.mul not NULL int8 or uint8, requantised, its constants
  *    mul_step and add_step apart from column to column
  * batch: sizes of the batch axes and the strides of a, b and c along them
- * Each hart computes an equal share of the blocks of 4 rows by 8 columns. Fastest for int8 where a_inner and b_inner are 1.
+ * Each hart computes an equal share of the blocks of 4 rows by 8 columns. Fastest where a is int8 or uint8, b int8, both
+ * dense, without zero points, and a_inner and b_inner are 1.
  */
 struct gemm {
   struct source a, b, c;

@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) void multiply(const struct matmul_s
     uint32_t column = 0;
     for (; height == TILE_ROWS && column + TILE_COLUMNS <= columns; column += TILE_COLUMNS, b += TILE_COLUMNS * inner) {
       int32_t sums[TILE_ROWS][TILE_COLUMNS] = {0};
-      tile_sums(a, b, inner, sums);
+      tile_sums(a, b, inner, false, sums);
       put(to, sums[0], TILE_ROWS, TILE_COLUMNS, row, column, columns);
     }
     for (; column < columns; column++, b += inner) {

@@ -2,6 +2,8 @@
 #ifndef OCTET_RESCALE_H
 #define OCTET_RESCALE_H
 
+#include <stdbool.h>
+
 #include "walk.h"
 
 /** The constants. `x * mul + add` must fit 64 bits. */
@@ -11,9 +13,14 @@ struct rescaling {
   int64_t div;      /* > 0; used where it is no power of two: shift < 0 */
   int32_t shift;    /* log2(div), or -1 */
   int32_t least, most;
+  bool narrow;      /* shift is 0 .. 31, and x * mul + add fits 32 bits for every x there is */
 };
 
 ALWAYS_INLINE int32_t rescaled(const struct rescaling *by, int32_t x, int32_t mul, int64_t add) {
+  if (by->narrow) {
+    const int32_t y = (x * mul + (int32_t)add) >> by->shift;
+    return y < by->least ? by->least : y > by->most ? by->most : y;
+  }
   const int64_t sum = (int64_t)x * mul + add;
   return clipped(by->shift >= 0 ? sum >> by->shift : floor_divided(sum, by->div), by->least, by->most);
 }
