@@ -1,16 +1,20 @@
 /** Who has which bank of the TCDM in which cycle (docs/machine.md, cluster timing): a ring of bits, one for each bank and cycle. */
 import type { Memory } from './memory.ts';
 
-/** Cycles that can be reserved ahead of the slowest hart; a power of two. */
+/** Cycles that the ring holds; a power of two. */
 export const RING_CYCLES = 1 << 14;
+
+/** Cycles of them that have passed: the accelerator asks afterwards who was there. */
+export const KEPT_CYCLES = 1 << 12;
 
 /** Bytes of a bank's word: neighbouring words lie in neighbouring banks. */
 const WORD_BITS = 3;
 
-/** What of the ring matters for what comes: for each cycle from now on with a bank taken, its distance and the banks. */
+/** The ring as plain data. */
 export interface BanksState {
-  readonly now: number;
-  /** Distance, banks 0 to 31, banks 32 to 63, and so on. */
+  /** First cycle of the ring. */
+  readonly start: number;
+  /** Of each cycle in which a bank is taken: its distance from the start, banks 0 to 31, banks 32 to 63. */
   readonly taken: readonly number[];
 }
 
@@ -20,8 +24,8 @@ export interface BanksState {
  *
  * Harts do not run in step, and who asks first in a slice is served first. Every request is served, and none waits while
  * its bank is free, so the sum of all stalls is that of an arbiter that decides in each cycle; which of two requesters
- * waits is not (harts are taken in another order in each round for that reason). Cycles further ahead than `RING_CYCLES`,
- * and those before `advance`, are taken to be free.
+ * waits is not (harts are taken in another order in each round for that reason). Cycles that the ring does not hold are
+ * taken to be free: those more than `KEPT_CYCLES` before the slowest hart, and those further ahead than the rest.
  */
 export class Banks {
   /** A power of two up to 64. */
@@ -35,8 +39,8 @@ export class Banks {
   readonly #start: Int32Array;
   /** Words for each cycle. */
   readonly #width: 1 | 2;
-  /** First cycle that the ring holds. */
-  #now = 0;
+  /** First cycle that the ring holds; negative at first. */
+  #first = -KEPT_CYCLES;
   // The banks of the present request.
   #low = 0;
   #high = 0;
@@ -50,6 +54,7 @@ export class Banks {
     this.start = memory.reserve(4);
     this.#words = new Int32Array(memory.wasm.buffer, this.ring, this.#width * RING_CYCLES);
     this.#start = new Int32Array(memory.wasm.buffer, this.start, 1);
+    this.#start[0] = this.#first;
   }
 
   /** Number of the bank that holds the byte at a guest address. */
@@ -95,11 +100,17 @@ export class Banks {
     for (let beat = 0; beat < beats; beat++) this.occupy(address + beat * bytes, bytes, cycle + beat);
   }
 
-  /** Nobody asks for cycles before `cycle` any more. */
-  advance(cycle: number): void {
-    const passed = cycle - this.#now;
+  /** Whether one of `count` banks from number `first` on is taken in the cycle, which may have passed. */
+  busy(first: number, count: number, cycle: number): boolean {
+    return !this.free(this.#base + (first << WORD_BITS), count << WORD_BITS, cycle);
+  }
+
+  /** The slowest hart has come to `cycle`. */
+  advance(now: number): void {
+    const cycle = now - KEPT_CYCLES;
+    const passed = cycle - this.#first;
     if (passed <= 0) return;
-    this.#now = cycle;
+    this.#first = cycle;
     this.#start[0] = cycle | 0;
     const width = this.#width;
     if (passed >= RING_CYCLES) {
@@ -118,19 +129,19 @@ export class Banks {
   snapshot(): BanksState {
     const taken: number[] = [];
     for (let ahead = 0; ahead < RING_CYCLES; ahead++) {
-      const at = this.#at(this.#now + ahead);
+      const at = this.#at(this.#first + ahead);
       const high = this.#width === 2 ? this.#words[at + 1] : 0;
       if (this.#words[at] !== 0 || high !== 0) taken.push(ahead, this.#words[at], high);
     }
-    return { now: this.#now, taken };
+    return { start: this.#first, taken };
   }
 
-  restore({ now, taken }: BanksState): void {
+  restore({ start, taken }: BanksState): void {
     this.#words.fill(0);
-    this.#now = now;
-    this.#start[0] = now | 0;
+    this.#first = start;
+    this.#start[0] = start | 0;
     for (let i = 0; i < taken.length; i += 3) {
-      const at = this.#at(now + taken[i]);
+      const at = this.#at(start + taken[i]);
       this.#words[at] = taken[i + 1];
       if (this.#width === 2) this.#words[at + 1] = taken[i + 2];
     }
@@ -138,7 +149,7 @@ export class Banks {
 
   /** Nothing is taken, at cycle 0. */
   reset(): void {
-    this.restore({ now: 0, taken: [] });
+    this.restore({ start: -KEPT_CYCLES, taken: [] });
   }
 
   #at(cycle: number): number {
@@ -146,7 +157,7 @@ export class Banks {
   }
 
   #holds(cycle: number): boolean {
-    return cycle >= this.#now && cycle < this.#now + RING_CYCLES;
+    return cycle >= this.#first && cycle < this.#first + RING_CYCLES;
   }
 
   #isFree(cycle: number): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Banks, RING_CYCLES } from '../../src/memory/banks.ts';
+import { Banks, KEPT_CYCLES, RING_CYCLES } from '../../src/memory/banks.ts';
 import { Memory } from '../../src/memory/memory.ts';
 import { xorshift } from '../support/random.ts';
 
@@ -48,18 +48,33 @@ describe('the banks of a TCDM', () => {
     const banks = banksOf(64);
     for (let cycle = 0; cycle < 3 * RING_CYCLES; cycle += 1000) {
       banks.advance(cycle);
-      for (let at = cycle; at < cycle + 1000; at++) expect(banks.take(TCDM + 8 * 63, at)).toBe(0);
+      for (let at = cycle; at < cycle + 1000; at++)
+        if (banks.take(TCDM + 8 * 63, at) !== 0) expect.fail(`${at}`);
     }
     expect(banks.take(TCDM + 8 * 63, 3 * RING_CYCLES - 100)).toBeGreaterThan(0);
   });
 
+  test('are known to have been busy for some time afterwards', () => {
+    const banks = banksOf(32);
+    banks.take(TCDM + 8 * 5, 1000);
+    banks.advance(1000 + KEPT_CYCLES);
+    expect([banks.busy(0, 16, 1000), banks.busy(16, 16, 1000), banks.busy(0, 16, 1001)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    banks.advance(1001 + KEPT_CYCLES);
+    expect(banks.busy(0, 16, 1000)).toBe(false);
+  });
+
   test('are free in cycles beyond the ring and before its start', () => {
     const banks = banksOf(32);
-    banks.advance(1000);
-    for (const cycle of [999, 1000 + RING_CYCLES]) {
+    const start = 1000;
+    banks.advance(start + KEPT_CYCLES);
+    for (const cycle of [start - 1, start + RING_CYCLES]) {
       expect([banks.take(TCDM, cycle), banks.take(TCDM, cycle)]).toEqual([0, 0]);
     }
-    expect(banks.free(TCDM, 8, 1000)).toBe(true);
+    expect(banks.free(TCDM, 8, start)).toBe(true);
     banks.advance(10 * RING_CYCLES);
     expect(banks.free(TCDM, 8, 10 * RING_CYCLES)).toBe(true);
   });
