@@ -82,7 +82,7 @@ export interface Statistics {
 /** Instructions that `auto` interprets before it translates: about a millisecond. */
 const WARM_UP = 200_000;
 
-const NOTHING: ItaStatistics = { jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0 };
+const NOTHING: ItaStatistics = { jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0, words: 0 };
 
 /** `csrr a0, mhartid; auipc t0, 0; lw t0, 12(t0); jr t0`, then the address to go to. */
 const BOOT_CODE = [0xf140_2573, 0x0000_0297, 0x00c2_a283, 0x0002_8067] as const;
@@ -160,6 +160,7 @@ export class Machine {
       console: this.console,
       args: options.args ?? [],
       cycles: () => clock.now,
+      frequency: config.operatingPoint.megahertz * 1e6,
       ...(options.hostDirectory === undefined ? {} : { directory: options.hostDirectory }),
     });
   }

@@ -103,8 +103,9 @@ function inflated(body: Uint8Array, file: string): Buffer {
   }
 }
 
+/** What of a machine decides on a run. */
 const numbersOf = (config: MachineConfig): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(config).filter(([field]) => field !== 'name'));
+  Object.fromEntries(Object.entries(config).filter(([field]) => field !== 'name' && field !== 'energy'));
 
 function checkConfig(saved: Record<string, unknown>, own: Record<string, unknown>, file: string): void {
   for (const field of new Set([...Object.keys(saved), ...Object.keys(own)])) {

@@ -6,14 +6,16 @@ export interface HartCounts {
   readonly cycles: number;
   readonly sleepCycles: number;
   /** Counted in cluster timing only. */
-  readonly events?: {
-    readonly tcdmAccesses: number;
-    readonly dramAccesses: number;
-    readonly multiplies: number;
-    readonly divisions: number;
-    readonly fetches: number;
-    readonly icacheMisses: number;
-  };
+  readonly events?: HartEventCounts | undefined;
+}
+
+export interface HartEventCounts {
+  readonly tcdmAccesses: number;
+  readonly dramAccesses: number;
+  readonly multiplies: number;
+  readonly divisions: number;
+  readonly fetches: number;
+  readonly icacheMisses: number;
 }
 
 /** The part of `Statistics` that energy depends on; a saved JSON report has it too. */

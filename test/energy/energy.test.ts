@@ -102,7 +102,7 @@ describe('the energy of a run', () => {
 
   test('says so when accesses had to be estimated, and does not when they were counted', () => {
     const counted = run();
-    const uncounted = run({ harts: counted.harts.map(({ events: _, ...hart }) => hart) });
+    const uncounted = run({ harts: counted.harts.map((hart) => ({ ...hart, events: undefined })) });
     expect(energyOf(octa, uncounted).notes.join(' ')).toContain('Instruction timing counts neither');
     expect(energyOf(octa, counted).notes.join(' ')).not.toContain('Instruction timing');
   });

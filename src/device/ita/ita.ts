@@ -21,6 +21,7 @@ import {
   jobLength,
   type JobTiming,
   TRIGGER_TO_BUSY,
+  wordsOf,
 } from './timing.ts';
 
 export interface ItaOptions {
@@ -47,6 +48,8 @@ export interface ItaStatistics {
   busyCycles: number;
   /** Busy cycles beyond those with an ideal memory: requests were refused. */
   stallCycles: number;
+  /** Words of 128 bytes moved from and to the TCDM. */
+  words: number;
 }
 
 /** The job queue as a debugger shows it. */
@@ -111,7 +114,7 @@ interface Snapshot {
   readonly engine: ReturnType<Engine['snapshot']>;
 }
 
-const NOTHING: Readonly<ItaStatistics> = { jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0 };
+const NOTHING: Readonly<ItaStatistics> = { jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0, words: 0 };
 
 const LOCK_TAKEN = -2;
 const ALL_PENDING = -1;
@@ -345,7 +348,8 @@ export class Ita implements Device {
 
   #complete(): void {
     const control = this.#control;
-    this.#engine.finish(this.#jobs[control.running]);
+    const job = this.#jobs[control.running];
+    this.#engine.finish(job);
     control.busy = false;
     control.pending--;
     control.status &= ~(0xff << (8 * control.running));
@@ -356,6 +360,7 @@ export class Ita implements Device {
     this.#statistics.macs += TILE ** 3;
     this.#statistics.busyCycles += control.cycles;
     this.#statistics.stallCycles += control.stalls;
+    this.#statistics.words += wordsOf(job.get('CTRL_STREAM'));
     if (control.pending > 0) this.#timer.after(IDLE_BETWEEN_JOBS);
     this.#onDone();
   }
