@@ -1,11 +1,14 @@
 /** `octet run`: executes an ELF file and exits as the guest does. */
+import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Machine } from '../cluster/machine.ts';
 import { parseElf } from '../elf/elf.ts';
 import { ProcessConsole } from '../host/console.ts';
+import { emitChromeTrace } from '../trace/perfetto.ts';
+import { Recorder } from '../trace/recorder.ts';
 import { addDebugOptions, type DebugFlags } from './debug-options.ts';
 import { engineOption } from './engine-option.ts';
-import { addMachineOptions, machineOf, parseWhole, readInput } from './options.ts';
+import { addMachineOptions, machineOf, parseWhole, readInput, writeOutput } from './options.ts';
 import { addSnapshotOptions, runWithSnapshots, type SnapshotFlags } from './snapshots.ts';
 import { printStatistics, translationOf } from './statistics.ts';
 
@@ -15,6 +18,8 @@ interface RunFlags extends DebugFlags, SnapshotFlags {
   readonly maxInstructions?: number;
   readonly stats?: boolean;
   readonly json?: boolean;
+  /** Where to write when each part was at work. */
+  readonly timeline?: string;
 }
 
 /** Exit status of a run that used up its instruction budget. */
@@ -34,11 +39,17 @@ export function addRun(program: Command): void {
     .option('--stats', 'print counts and speed to standard error')
     .addOption(engineOption())
     .option('--json', 'print counts as one JSON object; the output of the guest goes to standard error')
+    .addOption(
+      new Option(
+        '--timeline <out.json>',
+        'write when harts, accelerator and DMA were at work, for Perfetto',
+      ).conflicts('restore'),
+    )
     .option('--host-directory <dir>', 'let the guest open files below this directory');
   addSnapshotOptions(command);
   command.addOption(
     new Option('--gdb [[host:]port]', 'wait for GDB there, at 127.0.0.1:3333 without a value')
-      .conflicts(['stats', 'json', 'maxInstructions', 'save', 'saveAt'])
+      .conflicts(['stats', 'json', 'timeline', 'maxInstructions', 'save', 'saveAt'])
       .helpGroup('Debugger:'),
   );
   addMachineOptions(addDebugOptions(command)).action(
@@ -58,8 +69,13 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
     ...(flags.hostDirectory === undefined ? {} : { hostDirectory: flags.hostDirectory }),
   });
   machine.load(program);
+  const recorder = flags.timeline === undefined ? undefined : new Recorder(machine);
   const start = performance.now();
-  const outcome = await runWithSnapshots(machine, flags, flags.maxInstructions);
+  const outcome = await runWithSnapshots(machine, flags, flags.maxInstructions).finally(() => {
+    // Also of a run that fails: what came before is what one wants to see.
+    if (recorder === undefined || flags.timeline === undefined) return;
+    writeOutput(flags.timeline, emitChromeTrace(recorder.timeline(), { title: basename(file) }));
+  });
   const wallSeconds = (performance.now() - start) / 1000;
   const status = outcome.kind === 'exit' ? outcome.code & 0xff : BUDGET_EXHAUSTED;
   if (outcome.kind === 'budget') {

@@ -61,6 +61,8 @@ export class Cluster implements HartLines {
   /** Time of the last deadline that fired. */
   #fired = 0;
   stepper: Stepper | undefined;
+  /** Told when a hart's sleep in [from, to) is over. */
+  onSlept: ((hart: number, from: number, to: number) => void) | undefined;
   /** Called when no hart can ever run again; says what each waits for. */
   readonly #explainDeadlock: () => string;
 
@@ -87,10 +89,12 @@ export class Cluster implements HartLines {
   /** Who wakes up inside the long slice of a lone hart is behind it by a quantum at most. */
   #waking(index: number, act: (hart: Hart) => void): void {
     const hart = this.harts[index];
-    const slept = hart.asleep;
+    const { asleep: slept, cycle } = hart;
     act(hart);
+    if (!slept || hart.asleep) return;
+    this.onSlept?.(index, cycle, hart.cycle);
     const round = this.#round;
-    if (!slept || hart.asleep || round.turn === round.harts.length) return;
+    if (round.turn === round.harts.length) return;
     round.end = Math.min(round.end, this.clock.now + this.#quantum);
     round.harts[round.turn].shorten(round.end);
   }
@@ -112,7 +116,10 @@ export class Cluster implements HartLines {
   /** Ends the sleep of a hart whatever it waits for. */
   rouse(index: number): void {
     const awake = this.harts.filter((h) => !h.asleep).map((h) => h.cycle);
-    this.harts[index].wake(Math.max(this.#fired, awake.length > 0 ? Math.min(...awake) : 0));
+    const hart = this.harts[index];
+    const { asleep, cycle } = hart;
+    hart.wake(Math.max(this.#fired, awake.length > 0 ? Math.min(...awake) : 0));
+    if (asleep) this.onSlept?.(index, cycle, hart.cycle);
   }
 
   /** Indices of the harts that are not frozen. */

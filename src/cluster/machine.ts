@@ -35,6 +35,7 @@ import { type Isa, parseIsa } from '../isa/isa.ts';
 import { Translator } from '../jit/translator.ts';
 import { Bus } from '../memory/bus.ts';
 import { Memory, type RamRegion } from '../memory/memory.ts';
+import type { ActivityListener } from './activity.ts';
 import { Cluster } from './cluster.ts';
 import { isaOf, type MachineConfig } from './config.ts';
 
@@ -106,6 +107,8 @@ export class Machine {
   /** One for each instruction set among the harts; none where all is interpreted. */
   readonly translators: Translator[] = [];
   program: Program | undefined;
+  /** Who is told when parts of the machine were at work; nobody unless set. */
+  activity: ActivityListener | undefined;
   /** Semihosting operations that a debugger performs: their `ebreak` is an ordinary breakpoint to the machine. */
   deferredSemihosting: ReadonlySet<number> = new Set();
   readonly #semihosting: Semihosting;
@@ -125,6 +128,7 @@ export class Machine {
     this.cluster = new Cluster(this.#createHarts(options.engine ?? 'auto'), clock, config.quantum, () =>
       this.#describeDeadlock(),
     );
+    this.cluster.onSlept = (hart, from, to) => this.activity?.slept(hart, from, to);
     const lines: HartLines = this.cluster;
     this.events = new EventUnit(lines);
     this.clint = new Clint(clock, lines);
@@ -134,6 +138,7 @@ export class Machine {
       transport: bus,
       ...config.dma,
       onDone: (hart) => {
+        this.activity?.transferDone(clock.now);
         this.xdma.finished(hart);
         this.events.raise(EVENT.DMA, 1 << hart);
       },
@@ -147,6 +152,7 @@ export class Machine {
       count: (event, hart) => this.#count(event, hart),
       setSoftware: (hart, level) => this.clint.setSoftware(hart, level),
       accelerator: () => this.ita?.busy ?? false,
+      mark: (hart, id, end) => this.activity?.mark(hart, id, end, clock.now),
     });
     this.uart = new Uart((byte) => this.console.write(Uint8Array.of(byte)));
     bus.attach(this.uart, UART_BASE, 0x1000);
@@ -319,6 +325,7 @@ export class Machine {
       ...ita,
       timing: ita,
       onDone: () => {
+        this.activity?.jobDone(this.clock.now);
         this.peripherals.jobFinished(0);
         this.events.raise(EVENT.ITA, 2 ** this.config.harts - 1);
       },

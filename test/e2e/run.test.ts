@@ -41,6 +41,18 @@ describe('octet run', () => {
     expect(report.harts).toHaveLength(8);
     expect(stderr).toMatch(/^dma: 8 harts; the 1D copy is right/);
   });
+  test('writes a timeline for Perfetto, also of a run that fails', () => {
+    const [good, bad] = ['dma', 'deadlock'].map((name) => {
+      const file = bench.path(`${name}.json`);
+      const { status } = octet('run', app(name), '--timeline', file);
+      const { traceEvents } = JSON.parse(readFileSync(file, 'utf8')) as {
+        traceEvents: { name: string; ph: string }[];
+      };
+      return { status, names: new Set(traceEvents.filter(({ ph }) => ph === 'X').map(({ name }) => name)) };
+    });
+    expect(good).toEqual({ status: 0, names: new Set(['transfer', 'awake']) });
+    expect(bad).toEqual({ status: 3, names: new Set(['awake']) });
+  });
   test('gives the same counts and memory on every run', () => {
     const runs = [1, 2].map(() => {
       const report = JSON.parse(octet('run', app('ita'), '--json').stdout) as Record<string, unknown>;
