@@ -44,10 +44,19 @@ void ita_init(void);
 /** Loads a layer's constants into every context; the accelerator must be idle. */
 void ita_configure(const struct ita_layer_config *config);
 
+/** Writes the registers of a job into the next context, which must be free; nothing runs yet. */
+void ita_program(const struct ita_job *job);
+
+/** Queues the job that was programmed. */
+void ita_trigger(void);
+
 /** Queues a job, waiting while all contexts are taken. */
 void ita_submit(const struct ita_job *job);
 
-/** Returns when at most `pending` submitted jobs are unfinished (0: all done); sleeps meanwhile. */
+/**
+ * Returns when at most `pending` submitted jobs are unfinished (0: all done); sleeps meanwhile. With OCTET_POLLED it
+ * returns when the accelerator is idle, and polls.
+ */
 void ita_wait(unsigned pending);
 
 #endif

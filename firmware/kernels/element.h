@@ -65,7 +65,8 @@ struct share {
 
 /** The calling hart's share of `count` items: equal runs, one after the other. */
 static inline struct share share_of(uint32_t count) {
-  const uint32_t hart = hart_id(), harts = hart_count();
+  const uint32_t hart = hart_id(), harts = worker_count();
+  if (!works()) return (struct share){count, count};
   return (struct share){(uint32_t)((uint64_t)count * hart / harts), (uint32_t)((uint64_t)count * (hart + 1) / harts)};
 }
 

@@ -38,52 +38,100 @@ static dma_txid store_tile(const struct step *step) {
   return dma_copy_2d(step->store, step->output, ITA_TILE, step->store_pitch, ITA_TILE, ITA_TILE);
 }
 
+/** A chain of jobs on its way: jobs j - 2 (whose place job j + 2 takes), j - 1, j and j + 1. */
+struct chain {
+  next_step *next;
+  void *cursor;
+  uint32_t jobs, described;
+  struct step *oldest, *running, *now, *following;
+  dma_txid issued; /* the latest transfer */
+};
+
+/** Describes the next job, if there is one, and starts to load its tiles. */
+static inline void fetch(struct chain *chain, struct step *step) {
+  if (chain->described == chain->jobs) return;
+  chain->next(chain->cursor, step);
+  chain->described++;
+  if (step->input.pitch != 0) chain->issued = load_tile(&step->input);
+  if (step->weight.pitch != 0) chain->issued = load_tile(&step->weight);
+}
+
+static inline struct ita_job job_of(const struct chain *chain, uint32_t j) {
+  const struct step *now = chain->now;
+  const bool last = j + 1 == chain->jobs;
+  return (struct ita_job){.input = now->input.l1,
+                          .weight = now->weight.l1,
+                          .next_weight = last ? NULL : chain->following->weight.l1,
+                          .bias = now->bias,
+                          .output = now->output,
+                          .stream = now->stream | (j == 0 ? ITA_PRELOAD : 0) | (last ? 0 : ITA_NEXTLOAD)};
+}
+
+#ifdef OCTET_POLLED
 /**
- * Runs `jobs` jobs. Iteration j waits until job j - 2 has finished, starts to write its output back, starts to load
- * the tiles of job j + 2, and submits job j, so that one job is always running or queued meanwhile. A job is
- * submitted only when everything issued in earlier iterations has arrived: its own tiles, and the weight tile of
- * the next job, whose first quarter it pre-fetches.
- * `issued`: the latest transfer started so far (for instance of the biases).
+ * One job at a time, as the driver of revision A: the registers of job j are written while job j - 1 runs, whose end
+ * is waited for by polling; behind the trigger its output is written back, and the tiles of job j + 2 are loaded.
+ */
+static inline void iterate(struct chain *chain, uint32_t j) {
+  const dma_txid earlier = chain->issued;
+  if (j < chain->jobs) {
+    const struct ita_job job = job_of(chain, j);
+    ita_program(&job);
+    dma_wait(earlier);
+  }
+  ita_wait(0);
+  if (j < chain->jobs) ita_trigger();
+  if (j > 0 && chain->running->store != NULL) chain->issued = store_tile(chain->running);
+  fetch(chain, chain->oldest);
+}
+
+enum { BEHIND = 1 };
+#else
+/**
+ * One job runs and one is queued: iteration j waits until job j - 2 has finished, starts to write its output back,
+ * starts to load the tiles of job j + 2, and submits job j.
+ */
+static inline void iterate(struct chain *chain, uint32_t j) {
+  const dma_txid earlier = chain->issued;
+  ita_wait(j <= chain->jobs ? 1 : 0);
+  if (j >= LOOKAHEAD && chain->oldest->store != NULL) chain->issued = store_tile(chain->oldest);
+  fetch(chain, chain->oldest);
+  if (j < chain->jobs) {
+    const struct ita_job job = job_of(chain, j);
+    dma_wait(earlier);
+    ita_submit(&job);
+  }
+}
+
+enum { BEHIND = LOOKAHEAD };
+#endif
+
+/**
+ * Runs `jobs` jobs, and `BEHIND` iterations more for the outputs of the last ones. A job starts only when everything
+ * issued in earlier iterations has arrived: its own tiles, and the weight tile of the next job, whose first quarter it
+ * pre-fetches. `issued`: the latest transfer started so far (for instance of the biases).
  */
 static void run_chain(next_step *next, void *cursor, uint32_t jobs, dma_txid issued) {
   struct step window[WINDOW];
-  /* jobs j - 2 (whose place job j + 2 takes), j - 1, j and j + 1 */
-  struct step *oldest = &window[0], *running = &window[1], *now = &window[2], *following = &window[3];
-  uint32_t described = 0;
-  for (; described < LOOKAHEAD && described < jobs; described++) {
-    struct step *step = described == 0 ? now : following;
-    next(cursor, step);
-    if (step->input.pitch != 0) issued = load_tile(&step->input);
-    if (step->weight.pitch != 0) issued = load_tile(&step->weight);
+  struct chain chain = {.next = next,
+                        .cursor = cursor,
+                        .jobs = jobs,
+                        .oldest = &window[0],
+                        .running = &window[1],
+                        .now = &window[2],
+                        .following = &window[3],
+                        .issued = issued};
+  fetch(&chain, chain.now);
+  fetch(&chain, chain.following);
+  for (uint32_t j = 0; j < jobs + BEHIND; j++) {
+    iterate(&chain, j);
+    struct step *const latest = chain.oldest;
+    chain.oldest = chain.running;
+    chain.running = chain.now;
+    chain.now = chain.following;
+    chain.following = latest;
   }
-  for (uint32_t j = 0; j < jobs + LOOKAHEAD; j++) {
-    const dma_txid earlier = issued;
-    ita_wait(j <= jobs ? 1 : 0);
-    if (j >= LOOKAHEAD && oldest->store != NULL) issued = store_tile(oldest);
-    if (described < jobs) {
-      next(cursor, oldest);
-      described++;
-      if (oldest->input.pitch != 0) issued = load_tile(&oldest->input);
-      if (oldest->weight.pitch != 0) issued = load_tile(&oldest->weight);
-    }
-    if (j < jobs) {
-      const uint32_t prefetch = (j == 0 ? ITA_PRELOAD : 0) | (j + 1 < jobs ? ITA_NEXTLOAD : 0);
-      const struct ita_job job = {.input = now->input.l1,
-                                  .weight = now->weight.l1,
-                                  .next_weight = j + 1 < jobs ? following->weight.l1 : NULL,
-                                  .bias = now->bias,
-                                  .output = now->output,
-                                  .stream = now->stream | prefetch};
-      dma_wait(earlier);
-      ita_submit(&job);
-    }
-    struct step *const latest = oldest;
-    oldest = running;
-    running = now;
-    now = following;
-    following = latest;
-  }
-  dma_wait(issued);
+  dma_wait(chain.issued);
 }
 
 static const int8_t *tile_at(const int8_t *matrix, const struct tile_view *view, uint32_t row, uint32_t column) {
@@ -175,7 +223,7 @@ static void next_matmul(void *cursor, struct step *step) {
 }
 
 void ita_matmul(const struct ita_matmul *layer) {
-  if (hart_id() != 0) return;
+  if (!drives()) return;
   const bool rows_outer = layer->rows_outer;
   const struct tile_stream *staying = rows_outer ? &layer->input : &layer->weight;
   const struct tile_stream *passing = rows_outer ? &layer->weight : &layer->input;
@@ -255,7 +303,7 @@ static void next_head(void *cursor, struct step *step) {
 }
 
 void ita_head(const struct ita_head *head) {
-  if (hart_id() != 0) return;
+  if (!drives()) return;
   struct head_cursor cursor = {.head = head};
   ita_configure(&head->config);
   run_chain(next_head, &cursor, 2 * head->sequence * head->sequence * head->width, 0);

@@ -1,5 +1,5 @@
 /**
- * Chains of accelerator jobs over matrices in DRAM: hart 0 keeps the accelerator fed while the DMA brings the tiles
+ * Chains of accelerator jobs over matrices in DRAM: one hart keeps the accelerator fed while the DMA brings the tiles
  * of the next jobs into TCDM and takes finished ones back.
  */
 #ifndef OCTET_ITA_CHAIN_H
@@ -72,10 +72,10 @@ struct ita_head {
   struct ita_layer_config config;
 };
 
-/** Runs a linear layer; called by every hart, done by hart 0. Others see the result after the next barrier. */
+/** Runs a linear layer; called by every hart, done by the one that drives. Others see the result after the next barrier. */
 void ita_matmul(const struct ita_matmul *layer);
 
-/** Runs one attention head; called by every hart, done by hart 0. Others see the result after the next barrier. */
+/** Runs one attention head; called by every hart, done by the one that drives. Others see the result after the next barrier. */
 void ita_head(const struct ita_head *head);
 
 #endif

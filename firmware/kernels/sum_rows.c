@@ -39,33 +39,32 @@ static dma_txid store_block(const struct sum_rows *sum, uint32_t block) {
 }
 
 void sum_rows(const struct sum_rows *sum) {
-  const uint32_t hart = hart_id(), harts = hart_count();
   const uint32_t blocks = (sum->rows + sum->block_rows - 1) / sum->block_rows;
   struct sum_scaling scaling = sum->scaling;
   dma_txid issued = 0;
   if (scaling.per_column) {
     scaling.scale = sum->scale_l1;
     scaling.offset = sum->offset_l1;
-    if (hart == 0) {
+    if (drives()) {
       dma_copy(sum->scale_l1, sum->scaling.scale, sum->columns * sizeof(int32_t));
       dma_copy(sum->offset_l1, sum->scaling.offset, sum->columns * sizeof(int32_t));
     }
   }
-  if (hart == 0) issued = load_block(sum, 0);
+  if (drives()) issued = load_block(sum, 0);
 
   for (uint32_t n = 0; n < blocks; n++) {
     /* Behind this barrier block n has arrived, block n - 2 has left, and all harts are done with block n - 1. */
-    if (hart == 0) dma_wait(issued);
+    if (drives()) dma_wait(issued);
     cluster_barrier();
-    if (hart == 0) {
+    if (drives()) {
       if (n > 0) issued = store_block(sum, n - 1);
       if (n + 1 < blocks) issued = load_block(sum, n + 1);
     }
     struct sum_block block = {.count = sum->count, .out = sum->out_l1 + half(sum, n), .rows = rows_of(sum, n),
                               .columns = sum->columns};
     for (uint32_t t = 0; t < sum->count; t++) block.terms[t] = term_l1(sum, t, n);
-    sum_block(&block, &scaling, hart, harts);
+    if (works()) sum_block(&block, &scaling, hart_id(), worker_count());
   }
   cluster_barrier();
-  if (hart == 0) dma_wait(store_block(sum, blocks - 1));
+  if (drives()) dma_wait(store_block(sum, blocks - 1));
 }

@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "mmio.h"
+#include "octet_cluster.h"
 #include "octet_ita.h"
 #include "octet_map.h"
 
@@ -78,8 +79,7 @@ static void acquire(void) {
   }
 }
 
-void ita_submit(const struct ita_job *job) {
-  acquire();
+void ita_program(const struct ita_job *job) {
   if (layer.stale > 0) {
     write_constants();
     layer.stale--;
@@ -90,10 +90,27 @@ void ita_submit(const struct ita_job *job) {
   set(ITA_BIAS_PTR_OFFSET, (uintptr_t)job->bias);
   set(ITA_OUTPUT_PTR_OFFSET, (uintptr_t)job->output);
   set(ITA_CTRL_STREAM_OFFSET, job->stream);
+}
+
+void ita_trigger(void) {
   memory_fence();
   set(ITA_TRIGGER_OFFSET, 0);
 }
 
+void ita_submit(const struct ita_job *job) {
+  acquire();
+  ita_program(job);
+  ita_trigger();
+}
+
+#ifdef OCTET_POLLED
+void ita_wait(unsigned pending) {
+  (void)pending;
+  while (mmio_load(OCTET_CLUSTER_BASE + CLUSTER_HWPE_BUSY_OFFSET) != 0) {
+  }
+  memory_fence();
+}
+#else
 /** STATUS has a byte per context that is 1 from trigger to completion: their sum is the number of unfinished jobs. */
 static unsigned unfinished(void) { return get(ITA_STATUS_OFFSET) * 0x01010101u >> 24; }
 
@@ -101,3 +118,4 @@ void ita_wait(unsigned pending) {
   while (unfinished() > pending) event_wait(EVENT_ITA);
   memory_fence();
 }
+#endif

@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ItaConfig, MachineConfig } from '../cluster/config.ts';
+import { isaOf, type ItaConfig, type MachineConfig } from '../cluster/config.ts';
 import { DeployError, InputError, UsageError } from '../errors.ts';
+import { parseIsa } from '../isa/isa.ts';
 import { packageRoot } from '../root.ts';
 import { allocate, type Keep } from './allocate/allocate.ts';
-import { emitProject, type Deployment } from './emit-c/project.ts';
+import { type Control, emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
 import { hasXpulp } from './firmware/xpulp.ts';
 import { check } from './graph/check.ts';
@@ -36,6 +37,8 @@ export interface DeployOptions {
   readonly l1Bytes?: number;
   /** Softmax shift of the machine's accelerator: 0 unless given. */
   readonly softmaxShift?: number;
+  /** Who drives the DMA and the accelerator; hart 0, which sleeps while it waits, unless given. */
+  readonly control?: Control;
   /** Whether all harts have what the Xpulp kernels need (hasXpulp); plain C unless given. */
   readonly xpulp?: boolean;
   /** Which intermediate tensors stay readable after the run; none unless given. */
@@ -52,6 +55,13 @@ export function acceleratorOf(machine: MachineConfig): ItaConfig {
   throw new UsageError(`machine ${machine.name} has no accelerator; use the preset octa`);
 }
 
+/** On a machine with a hart for moving data the last hart drives; revision A has no event for the end of a job. */
+function controlOf(machine: MachineConfig): Control {
+  const last = machine.harts - 1;
+  const xdma = parseIsa(isaOf(machine, last)).has('xdma');
+  return { driver: xdma ? last : 0, xdma, polled: machine.ita?.revision === 'A' };
+}
+
 /** What a machine says of how to deploy for it. @throws UsageError where it has no accelerator */
 export const optionsFor = (machine: MachineConfig) =>
   ({
@@ -59,6 +69,7 @@ export const optionsFor = (machine: MachineConfig) =>
     dramBytes: machine.dramBytes,
     softmaxShift: acceleratorOf(machine).softmaxShift,
     xpulp: hasXpulp(machine),
+    control: controlOf(machine),
   }) satisfies DeployOptions;
 
 /**
@@ -71,6 +82,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     dramBytes = 64 << 20,
     softmaxShift = 0,
     xpulp = false,
+    control = { driver: 0, xdma: false, polled: false },
     keep = 'none',
     inputs,
     passes,
@@ -81,7 +93,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
   const deployment = emitProject(
     tiled,
     allocate(tiled, keep),
-    { l1Bytes, dramBytes, xpulp, softmaxShift },
+    { l1Bytes, dramBytes, xpulp, softmaxShift, control },
     inputs,
   );
   const { weightBytes, arenaBytes } = deployment.plan;

@@ -55,7 +55,7 @@ export function emitNetwork(tiled: TiledProgram, allocation: Allocation): Emitte
   const functions = tiled.steps.map((step) => emitter.step(step));
   const { name } = tiled;
   const source = [
-    `/**\n * ${comment(name)}: one function per step, in order of execution.\n *\n * Every hart calls every function. Accelerator steps are driven by hart 0, the others are shared out over all\n * harts. Tensors are named after the tensors of the network; plan.json has the reason for each decision.\n */`,
+    `/**\n * ${comment(name)}: one function per step, in order of execution.\n *\n * Every hart calls every function. Accelerator steps are driven by one hart (cluster.h), the others are\n * shared out over those that compute. Tensors are named after the tensors of the network; plan.json has the reason for each decision.\n */`,
     '#include "network.h"',
     '',
     '#include <stdbool.h>',
@@ -194,7 +194,7 @@ class Emitter {
     throw new Error(`step ${step.name} of kind ${step.kind} has a plan of kind ${plan.kind}`);
   }
 
-  /** The function that runs all steps; accelerator steps in a row need no barrier, since hart 0 alone drives them. */
+  /** The function that runs all steps; accelerator steps in a row need no barrier, since one hart alone drives them. */
   sequence(): string {
     const { steps } = this.#tiled;
     const calls = steps.flatMap(({ step }, i) => {
@@ -213,7 +213,7 @@ class Emitter {
       ...(calls.length > 0
         ? ['  const bool leads = hart_id() == 0; /* marks each step for timelines */']
         : []),
-      ...(accelerated ? ['  if (leads) ita_init();'] : []),
+      ...(accelerated ? ['  if (drives()) ita_init();'] : []),
       ...calls,
       '}',
     ].join('\n');

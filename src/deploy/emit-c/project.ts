@@ -60,6 +60,17 @@ export interface Target {
   readonly xpulp: boolean;
   /** Of the accelerator, which the host computes in C. */
   readonly softmaxShift: number;
+  readonly control: Control;
+}
+
+/** Who drives the DMA and the accelerator, and how. */
+export interface Control {
+  /** The hart: 0, which computes as well, or another one, below which all compute. */
+  readonly driver: number;
+  /** It has the DMA's instructions. */
+  readonly xdma: boolean;
+  /** It submits one job at a time and polls for its end, as the drivers of revision A; otherwise it sleeps. */
+  readonly polled: boolean;
 }
 
 const MACS_PER_JOB = 64 * 64 * 64;
@@ -168,16 +179,26 @@ int main(void) {
 }
 `;
 
+function controlFlags({ driver, xdma, polled }: Control): string {
+  const flags = [
+    ...(driver === 0 ? [] : [`-DOCTET_DRIVER=${driver}`]),
+    ...(xdma ? ['-DOCTET_XDMA'] : []),
+    ...(polled ? ['-DOCTET_POLLED'] : []),
+  ];
+  return flags.length === 0 ? '' : `CFLAGS += ${flags.join(' ')}\n`;
+}
+
 const makefile = ({
   dramBytes,
   xpulp,
   softmaxShift,
+  control,
 }: Target): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf; 'make host' builds the
 # same C for this computer, the accelerator included (host/), with HOST_CC.
 
 FIRMWARE := .
 include flags.mk
-${xpulp ? 'CFLAGS += $(XPULP)\n' : ''}LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes}
+${xpulp ? 'CFLAGS += $(XPULP)\n' : ''}${controlFlags(control)}LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes}
 
 SOURCES := main.c inputs.c network.c weights.S $(wildcard kernels/*.c runtime/*.c runtime/*.S)
 OBJECTS := $(patsubst %,build/%.o,$(SOURCES))
