@@ -8,6 +8,7 @@ import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
 import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
+import { billText } from './bill.ts';
 import { progressOn } from './network-run.ts';
 import { inferKwtCommand } from './infer-kwt.ts';
 import { engineOption } from './engine-option.ts';
@@ -199,6 +200,7 @@ function jsonReport(result: Inference, flags: InferFlags, input: string): Record
     dmaBytes: statistics.dma.bytes,
     translation: translationOf(result.machine) ?? null,
     memoryHash: result.memoryHash,
+    bill: result.bill,
     similarities: result.similarities,
     elf: result.elf,
     wallSeconds: seconds.run,
@@ -227,6 +229,7 @@ function textReport(result: Inference, flags: InferFlags, input: string): string
     `cycles       ${grouped(cycles)} (one per instruction; devices as modelled)`,
     `ITA          ${grouped(ita.jobs)} jobs, ${grouped(ita.macs)} MAC, busy ${percent(ita.busyCycles)} of the time`,
     `DMA          ${grouped(dma.transfers)} transfers, ${bytesText(dma.bytes)}, busy ${percent(dma.busyCycles)} of the time`,
+    ...billText(result.bill),
     `wall         ${seconds.run.toFixed(2)} s for the run (${perSecond} million instructions per second), ` +
       `${seconds.build.toFixed(2)} s to build, ${seconds.reference.toFixed(2)} s for the reference`,
     `memory hash  ${result.memoryHash}`,

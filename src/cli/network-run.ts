@@ -2,6 +2,7 @@
 import type { EngineChoice } from '../cluster/machine.ts';
 import type { MachineConfig } from '../cluster/config.ts';
 import type { FirmwareRun, NetworkResult, NetworkRun } from '../deploy/run/network.ts';
+import { billText } from './bill.ts';
 import { type MachineFlags, machineOf } from './options.ts';
 import { grouped, mismatchText, type Progress } from './text.ts';
 
@@ -52,11 +53,14 @@ export const runJson = ({ comparisons, firmware }: NetworkResult, check: string)
   memoryHash: firmware?.memoryHash ?? null,
   elf: firmware?.elf ?? null,
   wallSeconds: firmware?.wallSeconds ?? null,
+  statistics: firmware?.statistics ?? null,
+  bill: firmware?.bill ?? null,
 });
 
 /** Lines about the run. */
-export const runText = ({ statistics, wallSeconds, memoryHash }: FirmwareRun): string[] => [
+export const runText = ({ statistics, bill, wallSeconds, memoryHash }: FirmwareRun): string[] => [
   `cycles       ${grouped(statistics.cycles)}, ${grouped(statistics.ita.jobs)} accelerator jobs`,
+  ...billText(bill),
   `wall         ${wallSeconds.toFixed(2)} s`,
   `memory hash  ${memoryHash}`,
 ];

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Graph, Tensor } from '../../src/deploy/graph/graph.ts';
 import { emitOnnx } from '../../src/deploy/onnx/emit.ts';
+import type { Bill } from '../../src/energy/bill.ts';
 import { octet } from '../support/octet.ts';
 import { needsToolchain, Workbench } from '../support/toolchain.ts';
 
@@ -24,6 +25,7 @@ interface Report {
   readonly weights: string;
   readonly memoryHash: string;
   readonly elf: string;
+  readonly bill: Bill;
 }
 
 function infer(...args: string[]): Report {
@@ -50,6 +52,16 @@ describe('octet infer mobilebert, two layers of 64 tokens', () => {
     });
     expect(report.instructions).toHaveLength(8);
   });
+  test('bills the inference at the operating point asked for', () => {
+    const { bill, cycles } = infer('--operating-point', '0.8V', '--frequency', '250');
+    expect(bill.energy.operatingPoint).toEqual({ volts: 0.8, megahertz: 250 });
+    expect(bill.infPerSecond).toBeCloseTo(250e6 / cycles, 9);
+    const { low, nominal, high } = bill.milliwatts;
+    expect(low).toBeLessThan(nominal);
+    expect(nominal).toBeLessThan(high);
+    expect(nominal).toBeCloseTo(bill.millijoulePerInference.nominal * bill.infPerSecond, 9);
+  });
+
   test('gives the same counts, cycles and memory on every run and with every engine', () => {
     const [a, b, c] = [infer(), infer(), infer('--engine', 'interpret')].map((report) => {
       const { instructions, cycles, dmaBytes, memoryHash } = report;

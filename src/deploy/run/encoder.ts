@@ -62,20 +62,20 @@ export interface EncoderOptions {
 export async function inferEncoder(options: EncoderOptions): Promise<NetworkResult> {
   const { network, layers, seed, machine, check } = options;
   const model: EncoderModel = ENCODERS[network];
+  const padding = model.padding ? { padding: model.padding } : {};
   const softmaxShift = acceleratorOf(machine).softmaxShift === 5 ? 5 : 0;
   // The last layer's output is normalised at once and not kept on its own.
   const outputs = Array.from({ length: layers - 1 }, (_, i) => `layer_${String(i).padStart(2, '0')}/output`);
   return runNetwork({
     ...options,
+    ...padding,
     name: network,
     ingredients: { layers, seed, softmaxShift },
     build: () => {
       options.progress?.('quantising the network');
       // Another input than the one that runs.
       const sample = new Map([[model.input, model.sample(seed + 1)]]);
-      const { padding } = model;
-      return quantise(model.build(layers, seed), [sample], { softmaxShift, ...(padding ? { padding } : {}) })
-        .graph;
+      return quantise(model.build(layers, seed), [sample], { softmaxShift, ...padding }).graph;
     },
     inputs: (graph) => new Map([[model.input, inputFor(graph, model.input, model.sample(seed))]]),
     compared: check === 'none' ? [] : check === 'layers' ? [...outputs, 'encoded'] : ['encoded'],

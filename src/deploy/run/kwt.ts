@@ -48,6 +48,8 @@ export interface Recognition extends NetworkResult {
   readonly scores: readonly Score[];
 }
 
+const PADDING = { rows: KWT1.sequence, valid: KWT1.tokens } as const;
+
 /** The integer network of KWT-1, calibrated on features of clips, each [98, 40]. */
 export function quantisedKwt(
   parameters: Arrays,
@@ -55,8 +57,7 @@ export function quantisedKwt(
   softmaxShift: 0 | 5,
 ): Graph {
   const samples = calibration.map((features) => new Map([['features', kwtInput(features)]]));
-  const padding = { rows: KWT1.sequence, valid: KWT1.tokens };
-  return quantise(buildKwt(parameters), samples, { softmaxShift, padding }).graph;
+  return quantise(buildKwt(parameters), samples, { softmaxShift, padding: PADDING }).graph;
 }
 
 /** The words by score, from the logits of a quantised network. */
@@ -88,6 +89,7 @@ export async function inferKwt(options: KwtOptions): Promise<Recognition> {
   const result = await runNetwork({
     ...options,
     name: 'kwt1',
+    padding: PADDING,
     ingredients: { weights: hash(weights), calibration: calibration.map(hash), shift },
     build: () => {
       options.progress?.('quantising the network');

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import type { MachineConfig } from '../../cluster/config.ts';
 import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
+import { type Bill, bill } from '../../energy/bill.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import { acceleratorOf, deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
+import { operationsOf } from '../graph/operations.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { Arrays } from '../models/arrays.ts';
 import { buildFloatMobileBert } from '../models/mobilebert-float.ts';
@@ -68,6 +70,7 @@ export interface Inference {
   /** As the run left it. */
   readonly machine: Machine;
   readonly statistics: Statistics;
+  readonly bill: Bill;
   readonly memoryHash: string;
   /** Host seconds by phase; `run` is the emulation itself. */
   readonly seconds: { readonly build: number; readonly run: number; readonly reference: number };
@@ -125,6 +128,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
     similarities: options.float ? compareWithFloat(graph, inputs, new Set(layers), expected) : [],
     machine: execution.machine,
     statistics: execution.statistics,
+    bill: bill(machine, execution.statistics, operationsOf(graph).operations),
     memoryHash: execution.machine.memoryHash(),
     seconds,
   };

@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import type { MachineConfig } from '../../cluster/config.ts';
 import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
+import { type Bill, bill } from '../../energy/bill.ts';
 import { deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
+import { operationsOf } from '../graph/operations.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { emitOnnx } from '../onnx/emit.ts';
 import { parseOnnx } from '../onnx/parse.ts';
+import type { Padding } from '../quantise/statistics.ts';
 import { evaluateNamed } from '../reference/integer.ts';
 import { compare, type Comparison, execute } from './execute.ts';
 import { Workspace } from './workspace.ts';
@@ -33,6 +36,8 @@ export interface NetworkRun {
   readonly compared: readonly string[];
   /** Evaluate with the integer reference only: no firmware. */
   readonly referenceOnly?: boolean;
+  /** Rows that stand for padding: they are not the network's own operations. */
+  readonly padding?: Padding;
   readonly progress?: (phase: string, instructions?: number) => void;
 }
 
@@ -43,6 +48,7 @@ export interface FirmwareRun {
   readonly plan: Plan;
   readonly machine: Machine;
   readonly statistics: Statistics;
+  readonly bill: Bill;
   readonly wallSeconds: number;
   readonly memoryHash: string;
 }
@@ -115,6 +121,7 @@ export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
       plan,
       machine: execution.machine,
       statistics: execution.statistics,
+      bill: bill(machine, execution.statistics, operationsOf(graph, run.padding).operations),
       wallSeconds: execution.wallSeconds,
       memoryHash: execution.machine.memoryHash(),
     },

@@ -1,0 +1,35 @@
+/** The bill of an inference as people read it: rate, power and energy with their ranges. */
+import type { Bill } from '../energy/bill.ts';
+import type { Estimate } from '../energy/estimate.ts';
+import { table } from './text.ts';
+
+/** Three significant digits: `52.1`, `0.00163`, `2960`. */
+const short = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value === 0 ? '0' : Number(value.toPrecision(3)).toString();
+
+/** `52.1 (41.0 to 66.3)` */
+const ranged = ({ low, nominal, high }: Estimate): string =>
+  `${short(nominal)} (${short(low)} to ${short(high)})`;
+
+/** Lines on rate, power and energy, with the energy of each component and the reservations. */
+export function billText(bill: Bill): string[] {
+  const { energy, infPerSecond, gopPerSecond, operations, milliwatts, millijoulePerInference } = bill;
+  const { volts, megahertz } = energy.operatingPoint;
+  const total = energy.millijoules.nominal;
+  const rows = energy.components
+    .filter(({ millijoules }) => millijoules.nominal > 0)
+    .map(({ name, millijoules }) => [
+      name,
+      ranged(millijoules),
+      `${((100 * millijoules.nominal) / total).toFixed(1)} %`,
+    ]);
+  return [
+    `rate         ${short(infPerSecond)} inferences a second at ${volts} V, ${megahertz} MHz: ${short(gopPerSecond)} GOp/s of ${short(operations / 1e9)} GOp each`,
+    `power        ${ranged(milliwatts)} mW`,
+    `energy       ${ranged(millijoulePerInference)} mJ per inference, ${ranged(bill.gopPerJoule)} GOp/J`,
+    ...table([['', 'mJ', 'share'], ...rows])
+      .split('\n')
+      .map((line) => `             ${line}`),
+    ...energy.notes.map((note) => `             ${note}`),
+  ];
+}
