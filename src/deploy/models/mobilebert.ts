@@ -2,20 +2,25 @@
  * Builds the integer MobileBERT encoder as a graph in the PULP dialect. Structure: Sun et al., "MobileBERT: a Compact
  * Task-Agnostic BERT for Resource-Limited Devices", 2020, with the bottleneck shared by keys and queries and NoNorm in
  * place of layer normalisation. Every linear layer is MatMul, Add (bias), RequantShift and possibly Relu; attention is
- * written head by head, with the output projection split along the heads and summed.
+ * written for all heads at once in standard operators, with requantisations of each head's own and an output projection
+ * that is one product for each head, requantised and then summed.
  */
 import { UsageError } from '../../errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph } from '../graph/graph.ts';
+import { fromNumbers } from '../graph/elements.ts';
+import { integerTypeOf } from '../graph/integers.ts';
 import {
   checkLimit,
-  toRequantShift,
+  type Accumulator,
   type BiasStyle,
   type Parameters,
   type ParametersFor,
+  type Requantization,
   type RequantizationStyle,
   type WeightStyle,
 } from './parameters.ts';
+import { jointRequantShift, sideBySide } from './parts.ts';
 
 export interface MobileBertConfig {
   readonly layers: number;
@@ -142,8 +147,7 @@ function checkConfig(config: MobileBertConfig): void {
 
 interface LinearStyle {
   readonly weight?: WeightStyle;
-  /** Left out: the layer has no bias and no Add node. */
-  readonly bias?: BiasStyle;
+  readonly bias: BiasStyle;
   readonly result?: RequantizationStyle;
   readonly relu?: boolean;
 }
@@ -227,71 +231,127 @@ class Network {
 
   /** Multi-head attention. shared: int8 [S, bottleneck] for queries and keys    values: int8 [S, hidden] */
   #attention(name: string, shared: string, values: string): string {
-    const { heads } = this.#config;
-    let sum = this.#head(`${name}/head_0`, shared, values, true);
-    for (let h = 1; h < heads; h++) {
-      const head = this.#head(`${name}/head_${h}`, shared, values, false);
-      sum = this.#graph.node('Add', `${name}/sum_${h}`, [sum, head]);
-    }
-    return heads === 1 ? sum : this.#requantize(`${name}/heads`, sum, ATTENTION_BRANCH);
-  }
-
-  /** One head with its slice of the output projection; the projection's bias is added once, by the first head. */
-  #head(name: string, shared: string, values: string, first: boolean): string {
-    const { bottleneck, hidden, headSize, softmaxShift } = this.#config;
+    const { bottleneck, hidden, softmaxShift } = this.#config;
     const graph = this.#graph;
-    const query = this.#linear(`${name}/query`, shared, bottleneck, headSize, { bias: SMALL_BIAS });
-    const key = this.#linear(`${name}/key`, shared, bottleneck, headSize, { bias: NO_BIAS });
-    const value = this.#linear(`${name}/value`, values, hidden, headSize, { bias: SMALL_BIAS });
-    const transposed = graph.node('Transpose', `${name}/key_transposed`, [key], {
-      attributes: { perm: [1, 0] },
-    });
-    const products = graph.node('MatMul', `${name}/logits/matmul`, [query, transposed]);
-    const logits = this.#requantize(`${name}/logits`, products, LOGITS[softmaxShift]);
+    const query = this.#split(`${name}/query`, shared, bottleneck, SMALL_BIAS, [1, 0, 2]);
+    const key = this.#split(`${name}/key`, shared, bottleneck, NO_BIAS, [1, 2, 0]);
+    const value = this.#split(`${name}/value`, values, hidden, SMALL_BIAS, [1, 0, 2]);
+    const products = graph.node('MatMul', `${name}/logits/matmul`, [query, key]);
+    const logits = this.#requantizeHeads(`${name}/logits`, products, 0, LOGITS[softmaxShift]);
     const probabilities = graph.node('ITAPartialMax', `${name}/probabilities`, [logits], {
       domain: 'octet',
       attributes: { softmax_shift: softmaxShift },
     });
     const mixed = graph.node('MatMul', `${name}/context/matmul`, [probabilities, value]);
-    const context = this.#requantize(`${name}/context`, mixed, CONTEXT[softmaxShift]);
-    return this.#linear(
-      `${name}/projection`,
-      context,
-      headSize,
-      bottleneck,
-      first ? { bias: SMALL_BIAS } : {},
+    const context = this.#requantizeHeads(`${name}/context`, mixed, 0, CONTEXT[softmaxShift]);
+    const terms = this.#projection(`${name}/projection`, context);
+    const sum = graph.node('ReduceSum', `${name}/sum`, [terms, this.#int64(`${name}/sum/axes`, 0)], {
+      attributes: { keepdims: 0 },
+    });
+    return this.#requantize(`${name}/heads`, sum, ATTENTION_BRANCH);
+  }
+
+  /** Queries, keys or values of all heads. x: int8 [S, inner]    result: int8 [S, heads, headSize], its axes in the order `perm` */
+  #split(name: string, x: string, inner: number, style: BiasStyle, perm: readonly number[]): string {
+    const { sequence, heads, headSize } = this.#config;
+    const graph = this.#graph;
+    const columns = heads * headSize;
+    const matrices = this.#ofHeads(name, 'weight', (own) => this.#parameters.weight(own, [inner, headSize]));
+    const weight = graph.constant(`${name}/weight`, 'int8', [inner, columns], sideBySide(matrices, inner));
+    const product = graph.node('MatMul', `${name}/matmul`, [x, weight]);
+    const biases = this.#ofHeads(name, 'bias', (own, index) =>
+      this.#biasValues(own, headSize, { tensor: product, part: { axis: 1, index, of: heads } }, style),
     );
+    const bias = graph.constant(`${name}/bias`, 'int32', [columns], sideBySide(biases, 1));
+    const sum = graph.node('Add', `${name}/add`, [product, bias]);
+    const all = this.#requantizeHeads(name, sum, 1, ACTIVATION);
+    const shape = graph.constant(`${name}/split/shape`, 'int64', [3], [sequence, heads, headSize]);
+    const split = graph.node('Reshape', `${name}/split`, [all, shape]);
+    return graph.node('Transpose', `${name}/turned`, [split], { attributes: { perm } });
+  }
+
+  /** The output projection of each head; its bias is added once, by the first. context: int8 [heads, S, headSize]    result: int8 [heads, S, bottleneck] */
+  #projection(name: string, context: string): string {
+    const { bottleneck, heads, headSize } = this.#config;
+    const graph = this.#graph;
+    const matrices = this.#ofHeads(name, 'weight', (own) =>
+      this.#parameters.weight(own, [headSize, bottleneck]),
+    );
+    const shape = [heads, headSize, bottleneck];
+    const weight = graph.constant(`${name}/weight`, 'int8', shape, sideBySide(matrices, 1));
+    const products = graph.node('MatMul', `${name}/matmul`, [context, weight]);
+    const biases = this.#ofHeads(name, 'bias', (own, index) => {
+      const accumulator = { tensor: products, part: { axis: 0, index, of: heads } };
+      return index === 0
+        ? this.#biasValues(own, bottleneck, accumulator, SMALL_BIAS)
+        : new Int32Array(bottleneck);
+    });
+    const bias = graph.constant(`${name}/bias`, 'int32', [heads, 1, bottleneck], sideBySide(biases, 1));
+    return this.#requantizeHeads(name, graph.node('Add', `${name}/add`, [products, bias]), 0, ACTIVATION);
+  }
+
+  /** A parameter of each head, under names as if the network were written head by head. */
+  #ofHeads<T>(name: string, role: string, make: (own: string, index: number) => T): T[] {
+    const at = name.slice(0, name.lastIndexOf('/'));
+    const part = name.slice(at.length + 1);
+    return Array.from({ length: this.#config.heads }, (_, h) => make(`${at}/head_${h}/${part}/${role}`, h));
   }
 
   /** x · W + b, requantised to int8. W: int8 [inner, columns]    b: int32 [columns] */
   #linear(name: string, x: string, inner: number, columns: number, style: LinearStyle): string {
     const { weight, bias, result = ACTIVATION, relu = false } = style;
-    let sum = this.#graph.node('MatMul', `${name}/matmul`, [
-      x,
-      this.#table(`${name}/weight`, [inner, columns], weight),
-    ]);
-    if (bias)
-      sum = this.#graph.node('Add', `${name}/add`, [sum, this.#bias(`${name}/bias`, columns, sum, bias)]);
+    const matrix = this.#table(`${name}/weight`, [inner, columns], weight);
+    const product = this.#graph.node('MatMul', `${name}/matmul`, [x, matrix]);
+    const biases = this.#bias(`${name}/bias`, columns, product, bias);
+    const sum = this.#graph.node('Add', `${name}/add`, [product, biases]);
     if (!relu) return this.#requantize(name, sum, result);
     const linear = this.#requantize(name, sum, result, `${name}/linear`);
     return this.#graph.node('Relu', `${name}/relu`, [linear], { output: name });
   }
 
   #requantize(name: string, sum: string, style: RequantizationStyle, output = name): string {
-    const constants = this.#parameters.requantization(`${name}/requantize`, sum, style);
-    for (const kind of ['mult', 'shift', 'addend'] as const)
-      checkLimit(kind, constants[kind], `${name}/requantize`);
-    const { mul, add, div } = toRequantShift(constants);
+    const constants = this.#requantization(`${name}/requantize`, { tensor: sum }, style);
+    return this.#requantShift(name, sum, [constants], [1], output);
+  }
+
+  /** Requantises each head by constants of its own. axis: 0 where it is that of the heads, 1 where these share the columns */
+  #requantizeHeads(name: string, sum: string, axis: 0 | 1, style: RequantizationStyle): string {
+    const { heads, headSize } = this.#config;
+    const own = this.#ofHeads(name, 'requantize', (at, index) =>
+      this.#requantization(at, { tensor: sum, part: { axis, index, of: heads } }, style),
+    );
+    if (axis === 0) return this.#requantShift(name, sum, own, [heads, 1, 1]);
+    const repeated = own.flatMap((constants) => Array.from({ length: headSize }, () => constants));
+    return this.#requantShift(name, sum, repeated, [heads * headSize]);
+  }
+
+  #requantization(name: string, accumulator: Accumulator, style: RequantizationStyle): Requantization {
+    const constants = this.#parameters.requantization(name, accumulator, style);
+    for (const kind of ['mult', 'shift', 'addend'] as const) checkLimit(kind, constants[kind], name);
+    return constants;
+  }
+
+  #requantShift(
+    name: string,
+    sum: string,
+    constants: readonly Requantization[],
+    shape: readonly number[],
+    output = name,
+  ): string {
+    const at = `${name}/requantize`;
+    const { mul, add, div } = jointRequantShift(constants);
     return this.#graph.node(
       'RequantShift',
-      `${name}/requantize`,
-      [
-        sum,
-        this.#graph.constant(`${name}/requantize/mul`, 'int32', [1], [mul]),
-        this.#graph.constant(`${name}/requantize/add`, 'int32', [1], [add]),
-      ],
+      at,
+      [sum, this.#integers(`${at}/mul`, shape, mul), this.#integers(`${at}/add`, shape, add)],
       { attributes: { div, n_levels_out: 256, signed: 1 }, output },
     );
+  }
+
+  /** Constants of 32 bits, or of 64 where these do not hold them. */
+  #integers(name: string, shape: readonly number[], values: readonly number[]): string {
+    const type = integerTypeOf(Float64Array.from(values), true) ?? 'int64';
+    return this.#graph.constant(name, type, shape, fromNumbers(type, values));
   }
 
   #residualNorm(name: string, x: string, residual: string, width: number): string {
@@ -322,9 +382,14 @@ class Network {
   }
 
   #bias(name: string, count: number, accumulator: string, style: BiasStyle): string {
+    const values = this.#biasValues(name, count, { tensor: accumulator }, style);
+    return this.#graph.constant(name, 'int32', [count], values);
+  }
+
+  #biasValues(name: string, count: number, accumulator: Accumulator, style: BiasStyle): Int32Array {
     const values = this.#parameters.bias(name, count, accumulator, style);
     values.forEach((value, i) => checkLimit('bias', value, `${name}[${i}]`));
-    return this.#graph.constant(name, 'int32', [count], values);
+    return values;
   }
 
   #int64(name: string, value: number): string {

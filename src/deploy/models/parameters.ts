@@ -1,6 +1,7 @@
 /** What a model builder asks for: parameters by name, from synthesis or from a file, and the rules they must keep. */
 import { InputError } from '../../errors.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
+import type { Part } from './parts.ts';
 
 /** Constants of the accelerator's requantisation unit: clamp(((x · mult) ⌈>> shift⌋) + addend). */
 export interface Requantization {
@@ -43,18 +44,23 @@ export interface RequantizationStyle {
   readonly addend?: number;
 }
 
-/**
- * A source of parameters. The builder asks in order of construction; `accumulator` names the tensor, already in the
- * graph, that the parameter applies to, so that a source may calibrate on it.
- */
+/** What a parameter applies to, so that a source may calibrate on it. */
+export interface Accumulator {
+  /** A tensor already in the graph. */
+  readonly tensor: string;
+  /** The part of it that is meant, where each part has parameters of its own. */
+  readonly part?: Part;
+}
+
+/** A source of parameters. The builder asks in order of construction. */
 export interface Parameters {
   /** Recorded in the model's metadata: where the weights come from. */
   readonly metadata: Readonly<Record<string, string>>;
   /** int8 matrix or table. */
   weight(name: string, shape: readonly number[], style?: WeightStyle): Int8Array;
   /** int32 vector, each value within 24 bits signed. */
-  bias(name: string, count: number, accumulator: string, style: BiasStyle): Int32Array;
-  requantization(name: string, accumulator: string, style: RequantizationStyle): Requantization;
+  bias(name: string, count: number, accumulator: Accumulator, style: BiasStyle): Int32Array;
+  requantization(name: string, accumulator: Accumulator, style: RequantizationStyle): Requantization;
   normScale(name: string, input: string, weight: Int8Array, bias: Int32Array): NormScale;
   /** The graph will not read tensors made so far again, except `kept`. */
   settle(kept: readonly string[]): void;

@@ -7,7 +7,8 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { Tensor, TensorData } from '../graph/graph.ts';
 import { evaluateNode } from '../reference/integer.ts';
 import { valueOf, type Value } from '../reference/value.ts';
-import type { Parameters, ParametersFor, Requantization } from './parameters.ts';
+import type { Accumulator, Parameters, ParametersFor, Requantization } from './parameters.ts';
+import { partOf } from './parts.ts';
 import { Stream } from './splitmix.ts';
 import type { TokenLimits } from './tokens.ts';
 
@@ -46,12 +47,12 @@ function source(seed: number, observed: Observed, metadata: Readonly<Record<stri
       const bias = new Int32Array(count);
       if (sigma === 0 && mean === 0) return bias;
       const stream = new Stream(seed, name);
-      const scale = deviation(observed.values(accumulator));
+      const scale = deviation(observed.parts(accumulator));
       for (let i = 0; i < count; i++) bias[i] = Math.round(scale * (mean + sigma * stream.normal(i)));
       return bias;
     },
     requantization: (_, accumulator, { sigma, addend = 0 }) => ({
-      ...scaleBy(sigma / deviation(observed.values(accumulator))),
+      ...scaleBy(sigma / deviation(observed.parts(accumulator))),
       addend,
     }),
     normScale: (_, input, weight, bias) => {
@@ -92,6 +93,12 @@ class Observed {
       });
     }
     return this.#values.map((_, i) => this.#read(name, i));
+  }
+
+  /** Elements of what a parameter applies to, for each calibration input. */
+  parts({ tensor, part }: Accumulator): { readonly data: ArrayLike<number> }[] {
+    const values = this.values(tensor);
+    return part ? values.map(({ data, shape }) => ({ data: partOf(data, shape, part) })) : values;
   }
 
   keepOnly(names: readonly string[]): void {

@@ -23,7 +23,8 @@ import { numberAttribute } from '../graph/attributes.ts';
 import { numeric, type NumericData } from '../graph/elements.ts';
 import type { Graph, Node } from '../graph/graph.ts';
 import { emitNpz, parseNpz, type NpyArray } from '../npz.ts';
-import { fromRequantShift, type ParametersFor } from './parameters.ts';
+import type { ParametersFor } from './parameters.ts';
+import { ownRequantization, partOf } from './parts.ts';
 
 /**
  * A source that reads every parameter from an `.npz` archive.
@@ -82,10 +83,27 @@ export function exportParameters(graph: Graph): Uint8Array {
     arrays.set(name, { type: 'int32', shape: [values.length], data: Int32Array.from(values) });
   };
   for (const { name, type, shape, data } of graph.tensors.values()) {
-    if (data && /\/(weight|bias)$/.test(name)) arrays.set(name, { type, shape, data });
+    if (!data || !/\/(weight|bias)$/.test(name)) continue;
+    const heads = headsOf(name, graph);
+    if (!heads) arrays.set(name, { type, shape, data });
+    heads?.names.forEach((own, index) => {
+      // The projection's bias is added once, by the first head.
+      if (index > 0 && own.endsWith('/projection/bias')) return;
+      const axis = heads.columns ? shape.length - 1 : 0;
+      const part = partOf(numeric(data), shape, { axis, index, of: heads.names.length });
+      const inner = heads.columns ? shape[0] : shape[1];
+      arrays.set(own, {
+        type,
+        shape: own.endsWith('/bias') ? [part.length] : [inner, part.length / inner],
+        data: part,
+      });
+    });
   }
   for (const node of graph.nodes) {
-    if (node.op === 'RequantShift') integers(node.name, requantizationOf(node, graph));
+    if (node.op === 'RequantShift') {
+      const names = headsOf(node.name, graph)?.names ?? [node.name];
+      names.forEach((own, head) => integers(own, requantizationOf(node, graph, head / names.length)));
+    }
     if (node.op === 'iNoNorm') {
       integers(`${node.name}/scale`, [numberAttribute(node, 'mul'), Math.log2(numberAttribute(node, 'D'))]);
     }
@@ -93,9 +111,39 @@ export function exportParameters(graph: Graph): Uint8Array {
   return emitNpz(arrays);
 }
 
-function requantizationOf(node: Node, graph: Graph): number[] {
-  const [mul, add] = node.inputs.slice(1).map((name) => Number(graph.tensors.get(name)?.data?.[0]));
-  const constants = fromRequantShift(mul, add, numberAttribute(node, 'div'));
-  if (!constants) throw new InputError(`node ${node.name}: its requantisation is none of the accelerator's`);
-  return [constants.mult, constants.shift, constants.addend];
+/** Parts of the attention, and whether their parameters hold one head after the other in the columns. */
+const IN_COLUMNS: Readonly<Record<string, boolean>> = {
+  query: true,
+  key: true,
+  value: true,
+  logits: false,
+  context: false,
+  projection: false,
+};
+
+/** The names in the file of a parameter that the network holds for all heads; undefined for any other parameter. */
+function headsOf(
+  name: string,
+  graph: Graph,
+): { readonly names: readonly string[]; readonly columns: boolean } | undefined {
+  const [, at = '', role = '', rest = ''] = /^(layer_\d+\/attention)\/([a-z]+)\/(.*)$/.exec(name) ?? [];
+  if (!Object.hasOwn(IN_COLUMNS, role)) return undefined;
+  const heads = graph.tensors.get(`${at}/logits/requantize/mul`)?.data?.length ?? 1;
+  const names = Array.from({ length: heads }, (_, h) => `${at}/head_${h}/${role}/${rest}`);
+  return { names, columns: IN_COLUMNS[role] };
+}
+
+/** The constants of a RequantShift node at a share of the way through its list of them: its first, or those of a head. */
+function requantizationOf(node: Node, graph: Graph, share: number): number[] {
+  const [mul, add] = node.inputs.slice(1).map((name) => {
+    const data = numeric(graph.tensors.get(name)?.data ?? new Int32Array());
+    return data[Math.floor(share * data.length)];
+  });
+  const { mult, shift, addend } = ownRequantization(
+    mul,
+    add,
+    numberAttribute(node, 'div'),
+    `node ${node.name}`,
+  );
+  return [mult, shift, addend];
 }

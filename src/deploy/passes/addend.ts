@@ -10,7 +10,7 @@
 import { fromNumbers, numeric } from '../graph/elements.ts';
 import { numberAttribute } from '../graph/attributes.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { acceleratorRequant, type RequantShift } from './requant.ts';
+import { acceleratorRequant, halved, type RequantShift } from './requant.ts';
 import { node, type Match, type Rule } from './rewrite.ts';
 
 /** The same requantisation with an odd multiplier, where the shift allows it. */
@@ -38,8 +38,9 @@ export function withBias(
   requant: RequantShift,
   range: readonly [least: number, most: number],
 ): Biased | undefined {
+  const own = halved(requant);
+  if (typeof acceleratorRequant(own) !== 'string') return { ...own, bias: 0 };
   const { mul, add, shift } = reduced(requant);
-  if (typeof acceleratorRequant({ mul, add, shift }) !== 'string') return { mul, add, shift, bias: 0 };
   if (mul < 1 || mul > 255 || (mul % 2 === 0 && shift > 0)) return undefined;
   const [odd, div] = [BigInt(mul), 1n << BigInt(shift)];
   const half = shift > 0 ? div / 2n : 0n;

@@ -10,9 +10,9 @@ import { elements, type Node, type Tensor } from '../graph/graph.ts';
 import { listOf } from '../graph/rule.ts';
 import { channelShape } from '../graph/shapes-pulp.ts';
 import { MAX_TILES, TILE, type AcceleratorLimits } from './assign.ts';
-import { columns } from './columns.ts';
+import { columns, type Naming } from './columns.ts';
 import { Patch } from './patch.ts';
-import { acceleratorRequant, requantShift, type RequantShift } from './requant.ts';
+import { acceleratorRequant, halved, requantShift, type RequantShift } from './requant.ts';
 import { any, constant, node, type Match, type Pattern, type Replacement, type Rule } from './rewrite.ts';
 import { joinFactors, viewOf, type Factor } from './views.ts';
 
@@ -74,7 +74,7 @@ function requantsOf(match: Match, as: string, heads: number): RequantShift[] | u
     shape: [],
     data: Float64Array.of(value),
   });
-  return mul.map((value, h) => requantShift(at, single(value), single(add[h])));
+  return mul.map((value, h) => halved(requantShift(at, single(value), single(add[h]))));
 }
 
 interface Fused {
@@ -187,8 +187,27 @@ function requantNode(patch: Patch, name: string, x: string, { mul, add, shift }:
   });
 }
 
+/**
+ * How the nodes of one head are called: `a/query` beside `a/context` becomes `a/head_0/query`, and what has no directory in
+ * common with the others stands below the first of them.
+ * @param all names that belong together
+ */
+function headNaming(all: readonly string[], head: number): Naming {
+  const [first, ...others] = all.map((name) => name.split('/').slice(0, -1));
+  const differs = first.findIndex((part, i) => others.some((other) => other[i] !== part));
+  const common = (differs < 0 ? first : first.slice(0, differs)).join('/');
+  const at = `${common || all[0]}/head_${head}`;
+  return (name) =>
+    common && name.startsWith(`${common}/`)
+      ? `${at}${name.slice(common.length)}`
+      : name === all[0]
+        ? at
+        : `${at}/${name}`;
+}
+
 function splitHeads(match: Match): Replacement {
   const { root } = match;
+  const base = root.name.replace(/\/heads$/, '');
   const heads = numberAttribute(root, 'heads');
   const width = (match.named(root.outputs[0]).shape.at(-1) ?? 0) / heads;
   const patch = new Patch(match);
@@ -197,8 +216,9 @@ function splitHeads(match: Match): Replacement {
     return { mul, add, shift };
   };
   const parts = Array.from({ length: heads }, (_, h) => {
-    const name = `${root.name}/head_${h}`;
-    const [q, k, v] = root.inputs.map((input) => columns(patch, input, h * width, width, name));
+    const named = headNaming([base, ...root.inputs], h);
+    const name = named(base);
+    const [q, k, v] = root.inputs.map((input) => columns(patch, input, h * width, width, named));
     const keys = patch.node('Transpose', `${name}/keys`, [k], { perm: [1, 0] });
     const products = patch.node('MatMul', `${name}/logits/matmul`, [q, keys]);
     const logits = requantNode(patch, `${name}/logits`, products, requant('logits_', h));
@@ -210,7 +230,7 @@ function splitHeads(match: Match): Replacement {
       OWN,
     );
     const mixed = patch.node('MatMul', `${name}/context/matmul`, [probabilities, v]);
-    return requantNode(patch, `${name}/context`, mixed, requant('', h));
+    return requantNode(patch, name, mixed, requant('', h));
   });
   const [only] = parts;
   if (heads === 1 && !match.isOutput(root.outputs[0])) return patch.alias(only);
@@ -283,16 +303,20 @@ function splitProjection(match: Match): Replacement {
   const { shape } = match.named(match.root.outputs[0]);
   const constants = (as: string): Required<Tensor> => match.tensor(as) as Required<Tensor>;
   const terms = requants.map((requant, h) => {
-    const at = `${name}/head_${h}`;
-    const own = columns(patch, x.source, h * width, width, at);
-    const weight = patch.constant(`${at}/weight`, entry(constants('w'), heads, h));
-    let sum = patch.node('MatMul', `${at}/matmul`, [own, weight]);
+    const named = headNaming([name, match.node('requant').name], h);
+    const own = columns(patch, x.source, h * width, width, named);
+    const weight = patch.constant(named(match.tensor('w').name), entry(constants('w'), heads, h));
+    let sum = patch.node('MatMul', named(match.node('product').name), [own, weight]);
     if (match.has('b')) {
       const { type, data } = entry(constants('b'), heads, h);
       const bias = { type, shape: [data.length], data };
       if (data.some((value) => Number(value) !== 0))
-        sum = patch.node('Add', `${at}/add`, [sum, patch.constant(`${at}/bias`, bias)]);
+        sum = patch.node('Add', named(match.node('bias').name), [
+          sum,
+          patch.constant(named(match.tensor('b').name), bias),
+        ]);
     }
+    const at = named(match.node('requant').name);
     const term = requantNode(patch, at, sum, requant);
     if (patch.tensor(term).shape.join() === shape.join()) return term;
     return patch.node('Reshape', `${at}/shaped`, [term, patch.list(`${at}/shape`, shape)]);

@@ -29,11 +29,14 @@ export function asMatrix(patch: Patch, tensor: string): string {
   return patch.node('Reshape', `${tensor}/matrix`, [tensor, patch.list(`${tensor}/matrix/shape`, flat)]);
 }
 
+/** What the share of a node or constant of that name is called. */
+export type Naming = (of: string) => string;
+
 /** Which columns, and how their nodes are called. */
 interface Range {
   readonly from: number;
   readonly count: number;
-  readonly name: string;
+  readonly named: Naming;
 }
 
 /** A parameter along the last axis, or one for all; undefined when it varies otherwise. */
@@ -41,7 +44,7 @@ function parameterColumns(
   patch: Patch,
   parameter: Tensor,
   width: number,
-  { from, count, name }: Range,
+  { from, count, named }: Range,
   scalar: boolean,
 ): string | undefined {
   if (!parameter.data) return undefined;
@@ -53,7 +56,7 @@ function parameterColumns(
   // Heads with constants of their own have one for all their columns.
   const single = own.data.every((value) => value === own.data[0]);
   return patch.constant(
-    `${name}/${parameter.name}`,
+    named(parameter.name),
     single && scalar ? { ...own, shape: [1], data: own.data.slice(0, 1) } : own,
   );
 }
@@ -64,7 +67,7 @@ function linearColumns(patch: Patch, tensor: string, range: Range): string | und
   const { shape } = patch.tensor(tensor);
   const width = shape.at(-1) ?? 1;
   if (!made || made.domain !== '') return undefined;
-  const name = `${range.name}/${made.name}`;
+  const name = range.named(made.name);
   const attributes = { ...made.attributes, sources: made.attributes.sources ?? made.name };
   const inputs = made.inputs.map((input) => (input === '' ? undefined : patch.tensor(input)));
   const [x, second, third] = inputs;
@@ -98,7 +101,7 @@ function linearColumns(patch: Patch, tensor: string, range: Range): string | und
   const whole = count === second.shape[1];
   const weight = whole
     ? second.name
-    : patch.constant(`${name}/${second.name}`, constantColumns(second, from, count));
+    : patch.constant(range.named(second.name), constantColumns(second, from, count));
   return patch.node('MatMul', name, [asMatrix(patch, x.name), weight], attributes);
 }
 
@@ -120,10 +123,10 @@ function concatenated(patch: Patch, tensor: string, { from, count }: Range): str
 /**
  * Columns `from` and following of a tensor as a matrix [rows, count]: of linear layers only those columns are computed,
  * and parts of a Concat are taken as they are.
- * @param name what the names of new nodes start with
+ * @param named how new nodes and constants are called
  */
-export function columns(patch: Patch, tensor: string, from: number, count: number, name: string): string {
-  const range: Range = { from, count, name };
+export function columns(patch: Patch, tensor: string, from: number, count: number, named: Naming): string {
+  const range: Range = { from, count, named };
   const { shape } = patch.tensor(tensor);
   if (count === shape.at(-1)) {
     // A matrix straight from its linear layer can be written transposed; behind a Reshape it could not.
@@ -134,8 +137,9 @@ export function columns(patch: Patch, tensor: string, from: number, count: numbe
   if (part !== undefined) return asMatrix(patch, part);
   const own = linearColumns(patch, tensor, range);
   if (own !== undefined) return own;
-  const at = (role: string, value: number): string => patch.list(`${name}/${tensor}/${role}`, [value]);
-  return patch.node('Slice', `${name}/${tensor}`, [
+  const name = named(tensor);
+  const at = (role: string, value: number): string => patch.list(`${name}/${role}`, [value]);
+  return patch.node('Slice', name, [
     asMatrix(patch, tensor),
     at('start', from),
     at('end', from + count),

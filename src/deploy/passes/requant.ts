@@ -68,6 +68,19 @@ export function acceleratorRequant({ mul, add, shift }: RequantShift): Accelerat
   return { mult: mul, shift, add: addend };
 }
 
+/**
+ * The same requantisation in the accelerator's form, where halving its constants makes it that: the requantisations of
+ * several heads in one node share the largest divisor. As it is where no halving helps.
+ */
+export function halved(requant: RequantShift): RequantShift {
+  for (let { mul, add, shift } = requant; ;) {
+    if (typeof acceleratorRequant({ mul, add, shift }) !== 'string') return { mul, add, shift };
+    if (mul % 2 !== 0 || shift === 0) return requant;
+    // x · mul is even, so that of an odd addend the last bit never counts.
+    [mul, add, shift] = [mul / 2, Math.floor(add / 2), shift - 1];
+  }
+}
+
 /** What the accelerator makes of an accumulator value. */
 export function requantise(acc: number, { mult, shift, add }: AcceleratorRequant): number {
   const scaled = Math.floor((acc * mult + (shift > 0 ? 2 ** (shift - 1) : 0)) / 2 ** shift);

@@ -5,7 +5,7 @@
 import { numberAttribute } from '../graph/attributes.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { requantRounding } from '../graph/requant.ts';
-import { addAs } from './elementwise.ts';
+import { addAs, ELEMENTWISE } from './elementwise.ts';
 import { evaluateNamed, readInputs, run, type Observer } from './integer.ts';
 import { perElement } from './levels.ts';
 import { matMulAs } from './linear.ts';
@@ -58,6 +58,7 @@ const FLOAT: Readonly<Record<string, Operator>> = {
   Add: (_, [a, b]) => addAs(a, b, 'float64'),
   ITAPartialMax: softmax,
   MatMul: (_, [a, b]) => matMulAs(a, b, 'float64'),
+  ReduceSum: ELEMENTWISE.ReduceSum,
   Relu: (_, [x]) => ({ ...x, data: Float64Array.from(x.data, (v) => Math.max(v, 0)) }),
   RequantShift: requantShift,
   iNoNorm,

@@ -8,6 +8,7 @@ import {
   MOBILEBERT,
   type MobileBertConfig,
 } from '../../../src/deploy/models/mobilebert.ts';
+import { partOf } from '../../../src/deploy/models/parts.ts';
 import { calibrationTokens, deviation, seededParameters } from '../../../src/deploy/models/synthetic.ts';
 import { defaultTokens, tokenInputs } from '../../../src/deploy/models/tokens.ts';
 import { cosineSimilarity } from '../../../src/deploy/reference/float.ts';
@@ -36,6 +37,17 @@ function figures(name: string, data: Int8Array): Figures {
 }
 
 const logits = (f: Figures): boolean => f.name.endsWith('/logits');
+
+/** A requantised tensor, where it is the attention's each head on its own. */
+function figuresOfParts(name: string, { heads }: MobileBertConfig, graph: Graph, data: Int8Array): Figures[] {
+  const role = /\/attention\/(query|key|value|logits|context|projection)$/.exec(name)?.[1];
+  if (role === undefined) return [figures(name, data)];
+  const axis = ['query', 'key', 'value'].includes(role) ? 1 : 0;
+  const { shape } = graph.tensors.get(name) as Tensor;
+  return Array.from({ length: heads }, (_, index) =>
+    figures(name, partOf(data, shape, { axis, index, of: heads }) as Int8Array),
+  );
+}
 
 /** Saturation and entropy in words. */
 const saturated = (fs: readonly Figures[]): string => {
@@ -88,7 +100,7 @@ function describeNetwork(title: string, config: MobileBertConfig): void {
       const evaluated = performance.now();
       all = graph.nodes
         .filter((n) => n.op === 'RequantShift' || n.op === 'iNoNorm')
-        .map(({ outputs: [name] }) => figures(name, seen.get(name) as Int8Array));
+        .flatMap(({ outputs: [name] }) => figuresOfParts(name, config, graph, seen.get(name) as Int8Array));
       const [scores, rest] = [all.filter(logits), all.filter((f) => !logits(f))];
       print(`built in ${seconds(built - started)}, evaluated in ${seconds(evaluated - built)}`);
       print(`${rest.length} activations ${saturated(rest)}; logits ${saturated(scores)}`);
@@ -128,7 +140,7 @@ function describeNetwork(title: string, config: MobileBertConfig): void {
         .filter((n) => n.op === 'ITAPartialMax')
         .flatMap((n) => {
           const data = seen.get(n.outputs[0]) as Uint8Array;
-          return Array.from({ length: config.sequence }, (_, i) =>
+          return Array.from({ length: data.length / config.sequence }, (_, i) =>
             data.subarray(i * config.sequence, (i + 1) * config.sequence),
           );
         });

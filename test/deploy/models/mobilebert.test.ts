@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { check } from '../../../src/deploy/graph/check.ts';
-import { elements, type Graph, type Tensor } from '../../../src/deploy/graph/graph.ts';
+import { numeric } from '../../../src/deploy/graph/elements.ts';
+import { elements, type Graph, type Tensor, type TensorData } from '../../../src/deploy/graph/graph.ts';
 import { inferShapes } from '../../../src/deploy/graph/shapes.ts';
 import {
   buildMobileBert,
@@ -10,6 +11,7 @@ import {
   type MobileBertConfig,
 } from '../../../src/deploy/models/mobilebert.ts';
 import { fromRequantShift, toRequantShift } from '../../../src/deploy/models/parameters.ts';
+import { ownRequantization } from '../../../src/deploy/models/parts.ts';
 import { calibrationTokens, scaleBy, syntheticParameters } from '../../../src/deploy/models/synthetic.ts';
 import { exportParameters, fileParameters } from '../../../src/deploy/models/weights.ts';
 import { emitNpz, parseNpz, type NpyArray } from '../../../src/deploy/npz.ts';
@@ -66,9 +68,29 @@ describe('the MobileBERT graph', () => {
     ]);
   });
 
+  test('writes attention for all heads at once, in standard operators but for the softmax', () => {
+    const at = 'layer_00/attention';
+    const ops = small.nodes.filter((n) => n.name.startsWith(`${at}/`) && !/(residual|norm)$/.test(n.name));
+    const projection = ['MatMul', 'Add', 'RequantShift', 'Reshape', 'Transpose'];
+    const softmax = ['MatMul', 'RequantShift', 'ITAPartialMax', 'MatMul', 'RequantShift'];
+    const output = ['MatMul', 'Add', 'RequantShift', 'ReduceSum', 'RequantShift'];
+    expect(ops.map((n) => n.op)).toEqual([
+      ...projection,
+      ...projection,
+      ...projection,
+      ...softmax,
+      ...output,
+    ]);
+    expect(tensor(small, `${at}/query/weight`).shape).toEqual([64, 64]);
+    expect(tensor(small, `${at}/logits/requantize/mul`).shape).toEqual([2, 1, 1]);
+    expect(tensor(small, `${at}/projection/weight`).shape).toEqual([2, 32, 64]);
+  });
+
   test('adds the projection bias once, in the first head', () => {
-    const adds = small.nodes.filter((n) => /^layer_00.*projection\/add$/.test(n.name));
-    expect(adds.map((n) => n.name)).toEqual(['layer_00/attention/head_0/projection/add']);
+    const { shape, data } = tensor(small, 'layer_00/attention/projection/bias');
+    expect(shape).toEqual([2, 1, 64]);
+    expect(data?.subarray(0, 64).some((b) => b !== 0)).toBe(true);
+    expect(data?.subarray(64)).toEqual(new Int32Array(64));
   });
 
   test('has the multiply-accumulates of the published network', () => {
@@ -110,9 +132,12 @@ describe('the MobileBERT graph', () => {
   test('has constants within the ranges of the hardware', () => {
     for (const node of small.nodes) {
       if (node.op !== 'RequantShift') continue;
-      const [mul, add] = node.inputs.slice(1).map((name) => Number(tensor(small, name).data?.[0]));
-      const constants = fromRequantShift(mul, add, node.attributes['div'] as number);
-      expect(constants?.mult, node.name).toBeGreaterThanOrEqual(128);
+      const [mul, add] = node.inputs.slice(1).map((name) => numeric(tensor(small, name).data as TensorData));
+      const div = node.attributes['div'] as number;
+      mul.forEach((value, i) => {
+        const { mult } = ownRequantization(value, add[i], div, node.name);
+        expect(mult, node.name).toBeGreaterThanOrEqual(128);
+      });
     }
     for (const { name, data } of small.tensors.values()) {
       if (name.endsWith('/bias'))
@@ -141,7 +166,7 @@ describe('the MobileBERT graph', () => {
       domain: 'octet',
       attributes: { softmax_shift: 5 },
     });
-    expect(graph.nodes.some((n) => n.name.includes('/sum_'))).toBe(false);
+    expect(evaluate(graph, input).get('layer_00/output')).toHaveLength(16 * 128);
   });
 
   test.each([
@@ -170,8 +195,10 @@ describe('synthetic parameters', () => {
   });
 
   test('are the same bits on every host', () => {
-    const digest = createHash('sha256').update(exportParameters(small)).digest('hex');
-    expect(digest.slice(0, 16)).toBe('36689ae3c553459f');
+    const digest = createHash('sha256');
+    const arrays = [...parseNpz(exportParameters(small), 'small.npz')].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [name, { data }] of arrays) digest.update(name).update(data);
+    expect(digest.digest('hex').slice(0, 16)).toBe('2e13d0cbf663ac51');
   });
 
   test('have second FFN matrices and layer outputs whose columns sum to zero', () => {
@@ -186,7 +213,7 @@ describe('synthetic parameters', () => {
   });
 
   test('have no bias on keys', () => {
-    expect(tensor(small, 'layer_00/attention/head_1/key/bias').data).toEqual(new Int32Array(32));
+    expect(tensor(small, 'layer_00/attention/key/bias').data).toEqual(new Int32Array(64));
   });
 
   test('choose multipliers of 128..255 with the largest shift', () => {
@@ -211,6 +238,13 @@ test('requantisation constants survive the way through RequantShift', () => {
   expect(fromRequantShift(1, 2, 3)).toBeUndefined();
 });
 
+/** The arrays of one head's projection: name, type and shape. */
+const projectionArrays = (role: string, inputs: number): unknown[] => [
+  [`${role}/bias`, 'int32', [32]],
+  [`${role}/requantize`, 'int32', [3]],
+  [`${role}/weight`, 'int8', [inputs, 32]],
+];
+
 describe('a file of integer weights', () => {
   const bytes = exportParameters(small);
   const change = (name: string, array?: Partial<NpyArray>): Uint8Array => {
@@ -225,6 +259,46 @@ describe('a file of integer weights', () => {
     expect(graph.tensors).toEqual(small.tensors);
     expect(graph.nodes).toEqual(small.nodes);
     expect(graph.metadata).toMatchObject({ model: 'mobilebert', weights: 'w.npz' });
+  });
+
+  test('has the parameters of each attention head on their own, the bias of the projections in the first', () => {
+    const shapes = [...parseNpz(bytes, 'w.npz')]
+      .filter(([name]) => name.startsWith('layer_00/attention/head_1/'))
+      .map(([name, { type, shape }]) => [name.slice('layer_00/attention/head_1/'.length), type, shape]);
+    expect(shapes.sort(([a], [b]) => (a < b ? -1 : 1))).toEqual([
+      ['context/requantize', 'int32', [3]],
+      ...projectionArrays('key', 64),
+      ['logits/requantize', 'int32', [3]],
+      ['projection/requantize', 'int32', [3]],
+      ['projection/weight', 'int8', [32, 64]],
+      ...projectionArrays('query', 64),
+      ...projectionArrays('value', 128),
+    ]);
+  });
+
+  test('may give heads shifts as far apart as there are', () => {
+    const arrays = parseNpz(bytes, 'w.npz');
+    const constants = [
+      [255, 35, -128],
+      [3, 0, 5],
+    ];
+    constants.forEach((values, h) => {
+      const data = Int32Array.from(values);
+      arrays.set(`layer_00/attention/head_${h}/logits/requantize`, { type: 'int32', shape: [3], data });
+    });
+    const graph = buildMobileBert(SMALL, fileParameters(emitNpz(arrays), 'w.npz'));
+    const seen = new Map<string, TensorData>();
+    evaluate(graph, input, (name, data) => seen.set(name, data));
+    const sums = seen.get('layer_00/attention/logits/matmul') as Int32Array;
+    const expected = Int8Array.from(sums, (sum, i) =>
+      i < sums.length / 2
+        ? Math.min(127, Math.max(-128, Math.floor((sum * 255) / 2 ** 35 + 0.5) - 128))
+        : Math.min(127, Math.max(-128, sum * 3 + 5)),
+    );
+    expect(seen.get('layer_00/attention/logits')).toEqual(expected);
+    expect(buildMobileBert(SMALL, fileParameters(exportParameters(graph), 'w.npz')).tensors).toEqual(
+      graph.tensors,
+    );
   });
 
   test('may hold wider integers and a longer position table', () => {

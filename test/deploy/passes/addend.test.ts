@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { reduced, withBias } from '../../../src/deploy/passes/addend.ts';
-import { acceleratorRequant, requantise, type RequantShift } from '../../../src/deploy/passes/requant.ts';
+import {
+  acceleratorRequant,
+  halved,
+  requantise,
+  type RequantShift,
+} from '../../../src/deploy/passes/requant.ts';
 
 /** What the PULP dialect computes, in whole numbers. */
 const pulp = (sum: number, { mul, add, shift }: RequantShift): number => {
@@ -24,6 +29,28 @@ test('a requantisation with an odd multiplier has the results of the even one', 
       for (const sum of values) expect(pulp(sum, odd)).toBe(pulp(sum, requant));
     }),
   );
+});
+
+test('constants that were brought to a larger divisor come back to the form of the accelerator', () => {
+  const own = fc.record({
+    mult: fc.integer({ min: 128, max: 255 }),
+    addend: fc.integer({ min: -128, max: 127 }),
+    shift: fc.integer({ min: 0, max: 20 }),
+  });
+  fc.assert(
+    fc.property(own, fc.integer({ min: 0, max: 15 }), sums, ({ mult, addend, shift }, by, values) => {
+      const add = (shift > 0 ? 2 ** (shift - 1) : 0) + addend * 2 ** shift;
+      const requant = { mul: mult, add, shift };
+      const scaled = { mul: mult * 2 ** by, add: add * 2 ** by, shift: shift + by };
+      expect(halved(scaled)).toEqual(requant);
+      for (const sum of values) expect(pulp(sum, scaled)).toBe(pulp(sum, requant));
+    }),
+  );
+});
+
+test('constants that no halving brings to the form of the accelerator stay as they are', () => {
+  const requant = { mul: 1028, add: 3, shift: 12 };
+  expect(halved(requant)).toEqual(requant);
 });
 
 test('what the accelerator makes of a sum with the bias is what the dialect makes of the sum', () => {

@@ -239,7 +239,7 @@ describe('attention as exporters write it', () => {
   test('gives each head its own bias of the projections, none where all its values are zero', () => {
     const graph = optimise(plainAttention({ batch: false, summed: true }), LIMITS);
     const biased = graph.nodes.filter(({ op, name }) => op === 'Add' && name.startsWith('heads/head'));
-    expect(biased.map(({ name }) => name)).toEqual(['heads/head_0/add']);
+    expect(biased.map(({ name }) => name)).toEqual(['heads/head_0/output/add']);
   });
 });
 
