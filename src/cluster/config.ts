@@ -25,8 +25,8 @@ export interface DmaConfig {
   /** Cycles from the launch of a transfer to its first request. An assumption: no publication states it. */
   readonly startCycles: number;
   /**
-   * Cycles from a request to its beat, for main memory and for everything in the cluster. Assumptions: the memory is
-   * an ideal one behind the crossbars, each of whose ports is registered (paper facts §2).
+   * Cycles from a request to its beat, for main memory and for everything in the cluster. Main memory: as a hart's load
+   * takes (Snitch cluster documentation, "Trace Analysis"); the cluster: crossbar and bank, each registered (assumption).
    */
   readonly memoryCycles: number;
   readonly clusterCycles: number;
@@ -64,7 +64,7 @@ const ISA = 'rv32imac_zicntr_zicsr_zifencei';
 const COMPUTE_ISA = `${ISA}_xcvalu_xcvbi_xcvbitmanip_xcvelw_xcvhwlp_xcvmac_xcvmem_xcvsimd`;
 const dma: DmaConfig = {
   startCycles: 8,
-  memoryCycles: 24,
+  memoryCycles: 10,
   clusterCycles: 4,
   outstanding: 24,
   busBytes: 64,

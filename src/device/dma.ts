@@ -69,7 +69,7 @@ export interface DmaOptions {
   onDone(hart: number): void;
   /** Cycles from launch to the first request. Default 8. */
   readonly startCycles?: number;
-  /** Cycles from a request to its beat: of main memory, and of everything else. Defaults 24 and 4. */
+  /** Cycles from a request to its beat: of main memory, and of everything else. Defaults 10 and 4. */
   readonly memoryCycles?: number;
   readonly clusterCycles?: number;
   /** Requests of rows under way at a time. Default 24. */
@@ -124,7 +124,7 @@ type Defaulted = Required<Omit<DmaOptions, 'onBeats'>> & Pick<DmaOptions, 'onBea
 
 const DEFAULTS = {
   startCycles: 8,
-  memoryCycles: 24,
+  memoryCycles: 10,
   clusterCycles: 4,
   outstanding: 24,
   busBytes: 64,

@@ -216,7 +216,7 @@ test('a transfer takes the time it takes through the registers', () => {
     return { dma: machine.dma.statistics, id: hart.x[A2], bytes: Array.from(machine.bus.bytes(TARGET, 600)) };
   });
   expect(other).toEqual(one);
-  expect(one.dma).toEqual({ transfers: 1, bytes: 390, busyCycles: 8 + 3 * 3 + 4 + 24, beats: 3 * 3 });
+  expect(one.dma).toEqual({ transfers: 1, bytes: 390, busyCycles: 8 + 3 * 3 + 4 + 10, beats: 3 * 3 });
 });
 
 describe('dminit', () => {

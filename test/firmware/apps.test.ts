@@ -108,7 +108,9 @@ test('performance counters count instructions, DMA bytes and sleep', () => {
 
 describe('the accelerator', () => {
   test.each([2, 4] as const)('with %i contexts computes two queued layers as plain loops do', (contexts) => {
-    const { machine, outcome, text } = run('ita', { ita: { contexts, softmaxShift: 0, revision: 'B', units: 16, ports: 16 } });
+    const { machine, outcome, text } = run('ita', {
+      ita: { contexts, softmaxShift: 0, revision: 'B', units: 16, ports: 16 },
+    });
     expect({ outcome, text }).toEqual({ outcome: success, text: 'ita: 0 of 16384 elements differ\n' });
     expect(machine.statistics.ita).toMatchObject({ jobs: 12, macs: 12 * 64 ** 3 });
   });

@@ -126,7 +126,13 @@ describe('the job queue', () => {
     expect(rig.ita.busy).toBe(true);
     expect(rig.ita.statistics).toEqual({ jobs: 0, macs: 0, busyCycles: 0, stallCycles: 0, words: 0 });
     rig.idle(1);
-    expect(rig.ita.statistics).toEqual({ jobs: 1, macs: 64 ** 3, busyCycles: 315, stallCycles: 0, words: 298 });
+    expect(rig.ita.statistics).toEqual({
+      jobs: 1,
+      macs: 64 ** 3,
+      busyCycles: 315,
+      stallCycles: 0,
+      words: 298,
+    });
   });
 
   it('starts commit-only writes at once after the first trigger: starting stays allowed', () => {
@@ -178,7 +184,13 @@ describe('the job queue', () => {
       started: true,
       engine: { step: 'Idle', inner: 0, outer: 0, row: 0, fetched: W },
     });
-    expect(rig.ita.statistics).toEqual({ jobs: 1, macs: 262144, busyCycles: 315, stallCycles: 0, words: 298 });
+    expect(rig.ita.statistics).toEqual({
+      jobs: 1,
+      macs: 262144,
+      busyCycles: 315,
+      stallCycles: 0,
+      words: 298,
+    });
     const tiles = [...rig.ita.values()].find(({ name }) => name === 'TILES');
     expect(tiles).toEqual({ name: 'TILES', offset: 0x38, value: 0 });
   });
