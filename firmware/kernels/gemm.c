@@ -139,3 +139,16 @@ void gemm(const struct gemm *step) {
     }
   }
 }
+
+void gemm_part(struct gemm *step, uint32_t part, uint32_t parts, void *sums) {
+  if (part > 0) {
+    step->c = (struct source){sums, ELEMENT_INT32};
+    step->c_row = (int32_t)step->columns;
+    step->c_column = 1;
+    step->beta = 1;
+  }
+  if (part + 1 < parts) {
+    step->y = (struct result){sums, ELEMENT_INT32};
+    step->by.mul = NULL;
+  }
+}

@@ -28,4 +28,10 @@ struct gemm {
 
 void gemm(const struct gemm *step);
 
+/**
+ * Makes of a product part `part` of `parts` whose sums add up: all but the last go to `sums`, int32 [rows, columns], all
+ * but the first start from there. One batch.
+ */
+void gemm_part(struct gemm *step, uint32_t part, uint32_t parts, void *sums);
+
 #endif

@@ -1,5 +1,5 @@
 /** Calls of hart kernels as C: initialisers from the arguments that src/deploy/kernels states. */
-import type { Argument, ConstantArray, KernelCall } from '../kernels/call.ts';
+import type { Argument, ConstantArray, Fields } from '../kernels/call.ts';
 
 /** Where arguments come from in the emitted file. */
 export interface Places {
@@ -38,10 +38,8 @@ export function argumentText(argument: Argument, places: Places): string {
 }
 
 /** Fields of one initialiser, as many to a line as fit. */
-function lines(call: KernelCall, places: Places, indent: string): string[] {
-  const texts = Object.entries(call.fields).map(
-    ([field, value]) => `.${field} = ${argumentText(value, places)},`,
-  );
+export function initialiser(of: Fields, places: Places, indent: string): string[] {
+  const texts = Object.entries(of).map(([field, value]) => `.${field} = ${argumentText(value, places)},`);
   const wrapped: string[] = [];
   for (const text of texts) {
     const last = wrapped.length - 1;
@@ -49,18 +47,4 @@ function lines(call: KernelCall, places: Places, indent: string): string[] {
     else wrapped.push(indent + text);
   }
   return wrapped;
-}
-
-/** Statements that make the calls, with barriers where one needs what another wrote. */
-export function callStatements(calls: readonly KernelCall[], places: Places): string[] {
-  return calls.flatMap((call, i) => {
-    const step = calls.length === 1 ? 'step' : `step_${i + 1}`;
-    return [
-      `  static const struct ${call.kernel} ${step} = {`,
-      ...lines(call, places, '      '),
-      '  };',
-      ...(call.ordered && i > 0 ? ['  cluster_barrier();'] : []),
-      `  ${call.kernel}(&${step});`,
-    ];
-  });
 }

@@ -7,12 +7,13 @@ import { TILE } from '../passes/assign.ts';
 import { HELD } from '../kernels/call.ts';
 import type { AttentionStep, GatherStep, KernelStep, LinearStep, SumStep } from '../passes/steps.ts';
 import type { AttentionPlan } from '../tile/attention.ts';
+import type { KernelPlan } from '../tile/kernel.ts';
 import type { L1Plan } from '../tile/l1.ts';
 import { tilesOf, type Layout } from '../tile/layout.ts';
 import { TILE_BYTES, type LinearPlan } from '../tile/linear.ts';
 import type { SumPlan } from '../tile/sum.ts';
 import type { TiledProgram, TiledStep } from '../tile/tile.ts';
-import { callStatements } from './kernel.ts';
+import { callStatements } from './blocks.ts';
 import { declaredNames } from './declared.ts';
 import { comment, Names } from './names.ts';
 import { packBias, tileWeight, Weights } from './weights.ts';
@@ -88,9 +89,11 @@ export function emitNetwork(tiled: TiledProgram, allocation: Allocation): Emitte
 
 /** Headers the network's steps need; the accelerator's and the sums' belong to every project. */
 function headersOf({ steps }: TiledProgram): string[] {
-  const used = steps.flatMap(({ step }) =>
-    step.kind === 'kernel' ? step.calls.map(({ header }) => header) : [],
-  );
+  const used = steps.flatMap(({ step, plan }) => {
+    if (step.kind !== 'kernel' || plan.kind !== 'kernel') return [];
+    const headers = step.calls.map(({ header }) => header);
+    return plan.calls.some((blocks) => blocks !== null) ? [...headers, 'blocks'] : headers;
+  });
   return [...new Set(['cluster', 'gather', 'ita_chain', 'perf', 'sum', 'weights', ...used])].sort();
 }
 
@@ -190,7 +193,7 @@ class Emitter {
     if (step.kind === 'attention' && plan.kind === 'attention') return this.#attention(step, plan);
     if (step.kind === 'sum' && plan.kind === 'sum') return this.#sum(step, plan);
     if (step.kind === 'gather' && plan.kind === 'gather') return this.#gather(step);
-    if (step.kind === 'kernel') return this.#kernel(step);
+    if (step.kind === 'kernel' && plan.kind === 'kernel') return this.#kernel(step, plan);
     throw new Error(`step ${step.name} of kind ${step.kind} has a plan of kind ${plan.kind}`);
   }
 
@@ -210,10 +213,8 @@ class Emitter {
     const accelerated = steps.some(({ step }) => step.engine === 'ita');
     return [
       'void network_run(void) {',
-      ...(calls.length > 0
-        ? ['  const bool leads = hart_id() == 0; /* marks each step for timelines */']
-        : []),
-      ...(accelerated ? ['  if (drives()) ita_init();'] : []),
+      ...(calls.length > 0 ? ['  const bool leads = drives(); /* and marks each step for timelines */'] : []),
+      ...(accelerated ? ['  if (leads) ita_init();'] : []),
       ...calls,
       '}',
     ].join('\n');
@@ -372,9 +373,9 @@ class Emitter {
     );
   }
 
-  #kernel(step: KernelStep): string {
+  #kernel(step: KernelStep, plan: KernelPlan): string {
     const { type, rows, columns } = this.#layout(step.output);
-    const statements = callStatements(step.calls, {
+    const statements = callStatements(step.calls, plan, {
       tensor: (name) => this.#macro(name),
       constant: ({ key, ctype, data, doc }) => this.weights.add(key, ctype, comment(doc), () => data),
     });

@@ -4,6 +4,7 @@ import type { Allocation } from '../allocate/allocate.ts';
 import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
 import type { Costs } from '../passes/cost.ts';
+import { kernelReport } from '../tile/kernel.ts';
 import type { TiledProgram } from '../tile/tile.ts';
 import { floatText } from './kernel.ts';
 import { declaration, emitNetwork, symbolOf, type TensorPlace } from './network.ts';
@@ -86,7 +87,8 @@ export function emitProject(
   const weights = network.weights.bytes();
   const steps = tiled.steps.map(({ step, plan }): StepReport => {
     const { name, sources, kind, engine, reason, costs, output } = step;
-    return { name, sources, kind, engine, reason, costs, output, tiles: { ...plan } };
+    const tiles = plan.kind === 'kernel' ? kernelReport(plan) : { ...plan };
+    return { name, sources, kind, engine, reason, costs, output, tiles };
   });
   const itaJobs = tiled.steps.reduce((n, { plan }) => n + ('jobs' in plan ? plan.jobs : 0), 0);
   const plan: Plan = {

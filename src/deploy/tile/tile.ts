@@ -4,6 +4,8 @@ import { biasOfZero } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
 import type { LinearStep, Program, Step } from '../passes/steps.ts';
 import { tileAttention, type AttentionPlan } from './attention.ts';
+import { type BlockTarget, DEFAULT_TARGET } from './blocks.ts';
+import { type KernelPlan, tileKernel } from './kernel.ts';
 import { tileLinear, type LinearPlan } from './linear.ts';
 import { tileSum, type SumPlan } from './sum.ts';
 
@@ -12,13 +14,6 @@ export interface GatherPlan {
   readonly kind: 'gather';
   readonly rows: number;
   readonly dmaBytes: number;
-}
-
-/** Kernels on main memory have no tiles either. */
-export interface KernelPlan {
-  readonly kind: 'kernel';
-  readonly kernels: readonly string[];
-  readonly dmaBytes: 0;
 }
 
 export type TilePlan = LinearPlan | AttentionPlan | SumPlan | GatherPlan | KernelPlan;
@@ -35,18 +30,25 @@ export interface TiledProgram extends Omit<Program, 'steps'> {
 /**
  * Chooses tiles for every step.
  * @param l1Bytes TCDM the network may use
+ * @param target what the costs of blocks depend on; plain C on eight harts unless given
  * @throws DeployError naming the step and the smallest budget that would fit
  */
-export function tile(program: Program, l1Bytes: number): TiledProgram {
-  return { ...program, steps: program.steps.map((step) => ({ step, plan: planOf(step, program, l1Bytes) })) };
+export function tile(program: Program, l1Bytes: number, target: BlockTarget = DEFAULT_TARGET): TiledProgram {
+  const planned = (step: Step): TiledStep => ({ step, plan: planOf(step, program, l1Bytes, target) });
+  return { ...program, steps: program.steps.map(planned) };
 }
 
-function planOf(step: Step, program: Program, budget: number): TilePlan {
+/** The plan of one step. */
+export function planOf(
+  step: Step,
+  program: Program,
+  budget: number,
+  target: BlockTarget = DEFAULT_TARGET,
+): TilePlan {
   if (step.kind === 'linear') return tileLinear(step, program, budget);
   if (step.kind === 'attention') return tileAttention(step, program, budget);
   if (step.kind === 'sum') return tileSum(step, program, budget);
-  if (step.kind === 'kernel')
-    return { kind: 'kernel', kernels: step.calls.map(({ kernel }) => kernel), dmaBytes: 0 };
+  if (step.kind === 'kernel') return tileKernel(step, budget, target);
   const [rows] = program.tensors.get(step.output)?.shape ?? [0];
   return { kind: 'gather', rows, dmaBytes: rows * step.offsets.length * step.table.shape[1] };
 }

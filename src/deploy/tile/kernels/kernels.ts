@@ -1,0 +1,12 @@
+/** Every kernel that works on blocks in TCDM; the others work on DRAM directly, or have the DMA move what they move. */
+import type { Blocker } from '../blocks.ts';
+import { ELEMENTWISE_BLOCKERS, ROW_BLOCKERS } from './elementwise.ts';
+import { gemm } from './gemm.ts';
+import { WINDOW_BLOCKERS } from './windows.ts';
+
+export const BLOCKERS: Readonly<Record<string, Blocker>> = {
+  ...ELEMENTWISE_BLOCKERS,
+  ...ROW_BLOCKERS,
+  ...WINDOW_BLOCKERS,
+  gemm,
+};
