@@ -1,5 +1,6 @@
 /** Writes the pages of docs/ that are made from the sources. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { eventsForPage } from '../src/device/performance-events.ts';
 import { helpForPage } from '../src/gdb/monitor.ts';
 import { extensions } from '../src/isa/isa.ts';
 import { emitManual } from '../src/isa/manual.ts';
@@ -10,4 +11,10 @@ const debugging = new URL('../docs/debugging.md', import.meta.url);
 writeFileSync(
   debugging,
   readFileSync(debugging, 'utf8').replace(/(?<=`monitor help`:\n\n)( {4}.*\n)+/, () => helpForPage()),
+);
+
+const machine = new URL('../docs/machine.md', import.meta.url);
+writeFileSync(
+  machine,
+  readFileSync(machine, 'utf8').replace(/\| code +\| event.*\n(\|.*\n)+/, () => eventsForPage()),
 );

@@ -69,6 +69,9 @@
 /** Cycles in which the DMA was busy, over finished transfers. */
 #define CLUSTER_PERF_DMA_BUSY_CYCLES 0x0a
 
+/** Beats of the DMA on the wide bus, over finished transfers. */
+#define CLUSTER_PERF_DMA_BEATS 0x0b
+
 /** Accelerator jobs finished. */
 #define CLUSTER_PERF_ITA_JOBS 0x10
 
@@ -77,5 +80,47 @@
 
 /** Multiply-accumulates done by the accelerator, over finished jobs. */
 #define CLUSTER_PERF_ITA_MACS 0x12
+
+/** Busy cycles of the accelerator that refused requests cost, over finished jobs. */
+#define CLUSTER_PERF_ITA_STALL_CYCLES 0x13
+
+/** Words of 128 bytes between accelerator and TCDM, over finished jobs. */
+#define CLUSTER_PERF_ITA_WORDS 0x14
+
+/** Accesses of the hart to memories and devices. */
+#define CLUSTER_PERF_MEMORY_ACCESSES 0x20
+
+/** Accesses of the hart to the TCDM. */
+#define CLUSTER_PERF_TCDM_ACCESSES 0x21
+
+/** Accesses of the hart to main memory, boot ROM and zero memory. */
+#define CLUSTER_PERF_DRAM_ACCESSES 0x22
+
+/** Multiplications and dot products of the hart. */
+#define CLUSTER_PERF_MULTIPLIES 0x23
+
+/** Divisions and remainders of the hart. */
+#define CLUSTER_PERF_DIVISIONS 0x24
+
+/** Lines that the hart's own instruction cache fetched. */
+#define CLUSTER_PERF_FETCHES 0x25
+
+/** Lines of these that the shared instruction cache did not hold. */
+#define CLUSTER_PERF_ICACHE_MISSES 0x26
+
+/** Cycles lost to hazards, long instructions, taken branches and jumps. */
+#define CLUSTER_PERF_STALL_PIPELINE 0x28
+
+/** Cycles lost to instruction fetch. */
+#define CLUSTER_PERF_STALL_FETCH 0x29
+
+/** Cycles lost to bank conflicts. */
+#define CLUSTER_PERF_STALL_TCDM 0x2a
+
+/** Cycles lost to main memory. */
+#define CLUSTER_PERF_STALL_DRAM 0x2b
+
+/** Cycles lost to device registers. */
+#define CLUSTER_PERF_STALL_DEVICE 0x2c
 
 #endif

@@ -1,4 +1,4 @@
-/** The cluster's performance counters, 16 shared by all harts (octet_cluster.h says what they count), and marks for timelines. */
+/** Performance counters, 16 shared by all harts and 29 of each hart (octet_cluster.h says what they count), and marks for timelines. */
 #ifndef OCTET_PERF_H
 #define OCTET_PERF_H
 
@@ -20,6 +20,16 @@ static inline uint32_t perf_stop(unsigned index) {
   mmio_store(OCTET_CLUSTER_BASE + CLUSTER_PERF_ENABLE_OFFSET(index), 0);
   return mmio_load(OCTET_CLUSTER_BASE + CLUSTER_PERF_COUNTER_OFFSET(index));
 }
+
+/** Lets mhpmcounter`n` of this hart, `n` a number from 3 to 31, count an event (CLUSTER_PERF_*) from 0 on. */
+#define perf_event_start(n, event)                                                                            \
+  __asm__ volatile("csrw mhpmevent" #n ", zero\n csrw mhpmcounter" #n ", zero\n csrw mhpmcounter" #n "h, zero\n" \
+                   "csrw mhpmevent" #n ", %0"                                                                  \
+                   :                                                                                           \
+                   : "r"(event))
+
+/** Puts the low 32 bits of mhpmcounter`n` into `value`. */
+#define perf_event_read(n, value) __asm__ volatile("csrr %0, mhpmcounter" #n : "=r"(value))
 
 /** The calling hart begins step `id` here, below 2^31; one store, seen by timelines alone. */
 static inline void mark_begin(uint32_t id) { mmio_store(OCTET_CLUSTER_BASE + CLUSTER_MARK_OFFSET, id); }

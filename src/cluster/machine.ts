@@ -13,11 +13,12 @@ import {
 } from '../device/address-map.ts';
 import { Clint } from '../device/clint.ts';
 import { Clock } from '../device/clock.ts';
-import { ClusterPeripherals, type PerformanceEvent } from '../device/cluster-peripherals.ts';
+import { ClusterPeripherals } from '../device/cluster-peripherals.ts';
 import type { HartLines } from '../device/device.ts';
 import { Dma, type DmaStatistics } from '../device/dma.ts';
 import { EVENT, EventUnit } from '../device/event-unit.ts';
 import { Ita, type ItaStatistics } from '../device/ita/ita.ts';
+import { eventOfCode, type PerformanceEvent } from '../device/performance-events.ts';
 import { Uart } from '../device/uart.ts';
 import { Xdma } from '../device/xdma.ts';
 import { describeAddress } from '../elf/describe.ts';
@@ -149,7 +150,7 @@ export class Machine {
       clock,
       lines,
       tcdmBytes: config.tcdmBytes,
-      count: (event, hart) => this.#count(event, hart),
+      count: (event, hart) => this.#count(event, hart, clock.now),
       setSoftware: (hart, level) => this.clint.setSoftware(hart, level),
       accelerator: () => this.ita?.busy ?? false,
       mark: (hart, id, end) => this.activity?.mark(hart, id, end, clock.now),
@@ -309,6 +310,10 @@ export class Machine {
         semihost: (hart) => this.#semihost(hart),
         eventPending: (hart) => this.events.pending(hart),
         time: () => this.clint.time,
+        count: (hart, code) => {
+          const event = eventOfCode.get(code);
+          return event && this.#count(event, hart.index, hart.now);
+        },
         dma: (hart, operation, a, b) => this.xdma.execute(hart, operation, a, b),
       });
     });
@@ -367,20 +372,36 @@ export class Machine {
     this.cluster.stop();
   }
 
-  #count(event: PerformanceEvent, hart: number): number {
-    const { harts } = this.cluster;
+  /** The running total of an event since reset. @param now the time of who asks */
+  #count(event: PerformanceEvent, index: number, now: number): number {
+    const hart = this.cluster.harts[index];
     const { statistics: dma } = this.dma;
     const ita = this.ita?.statistics ?? NOTHING;
     const totals: Record<PerformanceEvent, number> = {
-      CYCLES: this.clock.now,
-      INSTRUCTIONS: harts[hart].retired,
-      SLEEP_CYCLES: harts[hart].sleepCycles,
+      CYCLES: now,
+      INSTRUCTIONS: hart.retired,
+      SLEEP_CYCLES: hart.sleepCycles,
       DMA_TRANSFERS: dma.transfers,
       DMA_BYTES: dma.bytes,
       DMA_BUSY_CYCLES: dma.busyCycles,
+      DMA_BEATS: dma.beats,
       ITA_JOBS: ita.jobs,
       ITA_BUSY_CYCLES: ita.busyCycles,
       ITA_MACS: ita.macs,
+      ITA_STALL_CYCLES: ita.stallCycles,
+      ITA_WORDS: ita.words,
+      MEMORY_ACCESSES: 0,
+      TCDM_ACCESSES: 0,
+      DRAM_ACCESSES: 0,
+      MULTIPLIES: 0,
+      DIVISIONS: 0,
+      FETCHES: 0,
+      ICACHE_MISSES: 0,
+      STALL_PIPELINE: 0,
+      STALL_FETCH: 0,
+      STALL_TCDM: 0,
+      STALL_DRAM: 0,
+      STALL_DEVICE: 0,
     };
     return totals[event];
   }

@@ -5,6 +5,7 @@
 import { BusError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import { type Device, type HartLines, STALL } from './device.ts';
+import { eventOfCode, type PerformanceEvent, performanceEvents } from './performance-events.ts';
 import { RegisterPort, registerMap } from './registers.ts';
 
 const COUNTERS = 16;
@@ -72,25 +73,6 @@ export const clusterRegisters = registerMap({
     },
   },
 });
-
-/** What the performance counters count; `code` is the value of PERF_ENABLE. */
-export const performanceEvents = {
-  CYCLES: { code: 1, doc: 'Cycles since reset.' },
-  INSTRUCTIONS: { code: 2, doc: 'Instructions retired by the hart.' },
-  SLEEP_CYCLES: { code: 3, doc: 'Cycles the hart slept (wfi, barrier, event unit).' },
-  DMA_TRANSFERS: { code: 8, doc: 'DMA transfers finished, cluster-wide.' },
-  DMA_BYTES: { code: 9, doc: 'Bytes moved by the DMA, cluster-wide.' },
-  DMA_BUSY_CYCLES: { code: 10, doc: 'Cycles in which the DMA was busy, over finished transfers.' },
-  ITA_JOBS: { code: 16, doc: 'Accelerator jobs finished.' },
-  ITA_BUSY_CYCLES: { code: 17, doc: 'Cycles in which the accelerator was busy, over finished jobs.' },
-  ITA_MACS: { code: 18, doc: 'Multiply-accumulates done by the accelerator, over finished jobs.' },
-} as const;
-
-export type PerformanceEvent = keyof typeof performanceEvents;
-
-const eventOfCode = new Map<number, PerformanceEvent>(
-  (Object.keys(performanceEvents) as PerformanceEvent[]).map((name) => [performanceEvents[name].code, name]),
-);
 
 export interface ClusterOptions {
   readonly clock: Clock;

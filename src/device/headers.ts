@@ -1,11 +1,12 @@
 /** The generated headers of `firmware/include`, by file name: every device's register map and the address map. */
 import { addressMap } from './address-map.ts';
 import { clintRegisters } from './clint.ts';
-import { clusterRegisters, performanceEvents } from './cluster-peripherals.ts';
+import { clusterRegisters } from './cluster-peripherals.ts';
 import { QUEUE_FULL, dmaRegisters } from './dma.ts';
 import { eventRegisters } from './event-unit.ts';
 import { ITA } from './ita/registers.ts';
 import { emitAddressHeader, emitRegisterHeader } from './header.ts';
+import { performanceEvents } from './performance-events.ts';
 import { uartRegisters } from './uart.ts';
 
 /** Text of each generated header. */

@@ -1,12 +1,15 @@
-/** The 64-bit counters mcycle and minstret (privileged manual 1.12, "Hardware Performance Monitor"). */
+/** The 64-bit counters of a hart (privileged manual 1.12, "Hardware Performance Monitor"). */
+import { EventCounters, type EventCountersState } from './event-counters.ts';
 
 /** Where the counters count: cycles and retired instructions before the present instruction. */
 export interface CounterSource {
   readonly now: number;
   readonly retired: number;
+  /** The total of an event since reset, undefined for a number that is no event. */
+  total(event: number): number | undefined;
 }
 
-/** Bits of mcountinhibit that exist. */
+/** Bits of mcountinhibit that exist beside those of the event counters. */
 const inhibit = { cycle: 1 << 0, instret: 1 << 2 } as const;
 
 const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
@@ -15,17 +18,21 @@ export interface CountersState {
   readonly inhibited: number;
   readonly cycleOffset: bigint;
   readonly instretOffset: bigint;
+  readonly events: EventCountersState;
 }
 
-/** Each counter is an exact offset from the source, or from zero while it is inhibited. */
+/** mcycle, minstret and the event counters. Each counter is an exact offset from the source, or from zero while it is inhibited. */
 export class Counters {
   readonly #source: CounterSource;
+  /** mhpmcounter3 to 31. */
+  readonly events: EventCounters;
   #inhibited = 0;
   #cycleOffset = 0n;
   #instretOffset = 0n;
 
   constructor(source: CounterSource) {
     this.#source = source;
+    this.events = new EventCounters((event) => source.total(event));
   }
 
   get mcycle(): bigint {
@@ -54,13 +61,14 @@ export class Counters {
   }
 
   get mcountinhibit(): number {
-    return this.#inhibited;
+    return this.#inhibited | this.events.inhibited;
   }
   /** Freezes or resumes the counters whose bit changes, without changing their values. */
   set mcountinhibit(value: number) {
     const { mcycle, minstret } = this;
     const changed = this.#inhibited ^ value;
     this.#inhibited = value & (inhibit.cycle | inhibit.instret);
+    this.events.inhibited = value;
     if (changed & inhibit.cycle) this.mcycle = mcycle;
     if (changed & inhibit.instret) this.minstret = minstret;
   }
@@ -70,6 +78,7 @@ export class Counters {
       inhibited: this.#inhibited,
       cycleOffset: this.#cycleOffset,
       instretOffset: this.#instretOffset,
+      events: this.events.snapshot(),
     };
   }
 
@@ -77,5 +86,6 @@ export class Counters {
     this.#inhibited = state.inhibited;
     this.#cycleOffset = state.cycleOffset;
     this.#instretOffset = state.instretOffset;
+    this.events.restore(state.events);
   }
 }

@@ -1,5 +1,6 @@
 /** Control and status registers as a table: number, what a read gives, what a write keeps (privileged manual 1.12). */
 import type { Isa } from '../isa/isa.ts';
+import { FIRST_COUNTER, LAST_COUNTER } from './event-counters.ts';
 import type { Hart } from './hart.ts';
 import { PMP_ENTRIES } from './pmp.ts';
 import { MACHINE, mstatus, previousMode, USER } from './privilege.ts';
@@ -26,6 +27,21 @@ const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
 const high = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
 const withLow = (old: bigint, value: number): bigint => (old & ~0xffff_ffffn) | BigInt(value >>> 0);
 const withHigh = (old: bigint, value: number): bigint => (old & 0xffff_ffffn) | (BigInt(value >>> 0) << 32n);
+
+/** The two halves of a 64-bit counter that `value` and `setValue` see whole. */
+const halves = (
+  value: (hart: Hart) => bigint,
+  setValue: (hart: Hart, value: bigint) => void,
+): readonly [low: Csr, high: Csr] => [
+  {
+    read: (hart) => low(value(hart)),
+    write: (hart, word) => setValue(hart, withLow(value(hart), word)),
+  },
+  {
+    read: (hart) => high(value(hart)),
+    write: (hart, word) => setValue(hart, withHigh(value(hart), word)),
+  },
+];
 
 type Counter = 'mcycle' | 'minstret';
 
@@ -178,8 +194,29 @@ const triggers: readonly (readonly [number, Csr])[] = [
   [0x7a4, constant(TINFO)],
 ];
 
-/** Event counters 3 to 31 exist and stay zero; their numbers follow the base counters. */
-const hpm = Array.from({ length: 29 }, (_, i) => i + 3);
+/** The event counters; their numbers follow those of the base counters. */
+const hpm = Array.from({ length: LAST_COUNTER - FIRST_COUNTER + 1 }, (_, i) => i + FIRST_COUNTER);
+
+/** Counter `n`, for user mode too, and what it counts: a number of performance-events.ts. */
+function eventCsrs(n: number): [number, Csr][] {
+  const [lowHalf, highHalf] = halves(
+    (hart) => hart.counters.events.value(n),
+    (hart, value) => hart.counters.events.setValue(n, value),
+  );
+  return [
+    [0xb00 + n, lowHalf],
+    [0xb80 + n, highHalf],
+    [
+      0x320 + n,
+      {
+        read: (hart) => hart.counters.events.event(n),
+        write: (hart, value) => hart.counters.events.select(n, value >>> 0),
+      },
+    ],
+    [0xc00 + n, shadow(lowHalf)],
+    [0xc80 + n, shadow(highHalf)],
+  ];
+}
 
 /** Every CSR by number, whatever the instruction set. */
 const csrs: ReadonlyMap<number, Csr> = new Map<number, Csr>([
@@ -188,13 +225,7 @@ const csrs: ReadonlyMap<number, Csr> = new Map<number, Csr>([
   ...pmp,
   ...triggers,
   ...xpulpCsrs,
-  ...hpm.flatMap((n): [number, Csr][] => [
-    [0xb00 + n, zero],
-    [0xb80 + n, zero],
-    [0x320 + n, zero],
-    [0xc00 + n, shadow(zero)],
-    [0xc80 + n, shadow(zero)],
-  ]),
+  ...hpm.flatMap(eventCsrs),
 ]);
 
 /** The CSR of that number, undefined where a hart of this instruction set has none. */

@@ -79,6 +79,8 @@ export interface HartContext {
   eventPending(hart: number): boolean;
   /** mtime when the clock shows `clock.now`; absent, the time is the clock's. */
   readonly time?: () => bigint;
+  /** The total since reset of an event that counters can select, as the hart sees it; undefined for a number that is none. */
+  count?(hart: Hart, event: number): number | undefined;
   /** Performs an operation of the hart's DMA front end. Throws STALL while the queue is full. */
   dma(hart: number, operation: DmaOperation, a: number, b: number): number;
 }
@@ -185,6 +187,11 @@ export class Hart implements TrapState {
   get time(): bigint {
     const { clock, time } = this.#context;
     return time ? time() + BigInt(this.now - clock.now) : BigInt(this.now);
+  }
+
+  /** The total of an event since reset (performance-events.ts); undefined for a number that is none. */
+  total(event: number): number | undefined {
+    return this.#context.count?.(this, event);
   }
 
   /** Numbers of the CSRs this hart has, ascending. */

@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Clock } from '../../src/device/clock.ts';
-import {
-  ClusterPeripherals,
-  clusterRegisters,
-  performanceEvents,
-  type PerformanceEvent,
-} from '../../src/device/cluster-peripherals.ts';
+import { ClusterPeripherals, clusterRegisters } from '../../src/device/cluster-peripherals.ts';
+import { type PerformanceEvent, performanceEvents } from '../../src/device/performance-events.ts';
 import { STALL } from '../../src/device/device.ts';
 import { BusError } from '../../src/errors.ts';
 import { offsetOf, recordedLines } from './lines.ts';

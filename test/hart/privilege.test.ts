@@ -131,14 +131,15 @@ describe('the CSRs', () => {
       0x306: [-1, 0],
       0x30a: [0, 0],
       0x310: [0, 0],
-      0x320: [0b101, 0],
-      0x323: [0, 0],
+      0x320: [-3, 0], // but for bit 1: time cannot be stopped
+      0x323: [0, 0], // no event has that number
       0x340: [-1, 0],
       0x341: [-2, 0],
       0x342: [-1, 0],
       0x343: [-1, 0],
       0x344: [0, 0],
-      0xb03: [0, 0],
+      0xb03: [-1, 0],
+      0xb83: [-1, 0],
     };
     for (const [number, values] of Object.entries(expected)) {
       const csr = Number(number);
