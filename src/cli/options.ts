@@ -10,6 +10,7 @@ import {
   type MachineOverrides,
 } from '../cluster/config.ts';
 import { type OperatingPoint, operatingPoints } from '../energy/operating-point.ts';
+import { type TimingMode, timingModes } from '../cluster/timing.ts';
 import { UsageError } from '../errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -83,6 +84,7 @@ export interface MachineFlags {
   readonly itaContexts?: number;
   readonly softmaxShift?: number;
   readonly quantum?: number;
+  readonly timing?: TimingMode;
   readonly operatingPoint?: keyof typeof operatingPoints;
   readonly voltage?: number;
   readonly frequency?: number;
@@ -108,6 +110,13 @@ export function addMachineOptions(command: Command): Command {
     )
     .addOption(
       group(new Option('--quantum <cycles>', 'cycles a hart runs before the next').argParser(parseWhole(1))),
+    )
+    .addOption(
+      group(
+        new Option('--timing <mode>', 'what cycles are: of instructions, or of a modelled cluster').choices(
+          timingModes,
+        ),
+      ),
     )
     .addOption(
       group(
@@ -140,6 +149,7 @@ export function machineOf(flags: MachineFlags): MachineConfig {
     itaContexts: flags.itaContexts,
     softmaxShift: flags.softmaxShift,
     quantum: flags.quantum,
+    timing: flags.timing,
     operatingPoint: { volts: flags.voltage ?? point?.volts, megahertz: flags.frequency ?? point?.megahertz },
   };
   return override(base, overrides as MachineOverrides);

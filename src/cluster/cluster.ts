@@ -3,12 +3,15 @@ import type { Clock } from '../device/clock.ts';
 import type { HartLines } from '../device/device.ts';
 import { MachineError } from '../errors.ts';
 import type { Hart } from '../hart/hart.ts';
+import type { Banks } from '../memory/banks.ts';
 
 /**
  * Cycles of a slice when one hart is awake: long enough that slices cost nothing, short enough that translated code
  * returns now and then, so that V8 can replace it by its optimised form.
  */
 const LONE_SLICE = 5_000_000;
+/** The same in cluster timing, where a slice must fit into the banks' ring. */
+const TIMED_LONE_SLICE = 4096;
 
 /**
  * Why a run ended without the guest's doing; `idle`: the harts that may run sleep, and only one that is frozen could
@@ -21,7 +24,18 @@ interface Round {
   readonly harts: readonly Hart[];
   turn: number;
   end: number;
+  /** Who has the first turn: another hart in each round of cluster timing, so that all meet free banks alike. */
+  first: number;
 }
+
+/** The hart whose turn number `turn` is. */
+const hartAt = ({ harts, first }: Round, turn: number): Hart => harts[(first + turn) % harts.length];
+
+/** Part of a state: who has the first turn. */
+const rotated = (first: number): { first?: number } => (first === 0 ? {} : { first });
+
+/** Cycles in which a hart was active. */
+const activeCycles = (hart: Hart): number => hart.cycle - hart.sleepCycles - hart.stallCycles;
 
 /** Who makes harts run one instruction at a time. */
 export interface Stepper {
@@ -37,8 +51,15 @@ export interface ClusterState {
   readonly end: number;
   /** Time of the last deadline that fired. */
   readonly fired: number;
+  /** Who has the first turn, where that is not hart 0. */
+  readonly first?: number;
   /** While others are frozen: the harts that run, and their round. */
-  readonly thawed?: { readonly harts: readonly number[]; readonly turn: number; readonly end: number };
+  readonly thawed?: {
+    readonly harts: readonly number[];
+    readonly turn: number;
+    readonly end: number;
+    readonly first?: number;
+  };
 }
 
 /**
@@ -48,6 +69,9 @@ export interface ClusterState {
  * awake hart runs up to its end, in order of index. A hart that is alone awake gets long slices, which end a quantum
  * after it wakes another. A deadline set inside a slice shortens it for the harts that
  * follow; who has run ahead waits for the others. Nothing else decides the order, so runs repeat exactly.
+ *
+ * In cluster timing each instruction is one cycle of its slice all the same. What it costs beyond is settled when the
+ * hart's turn is over, or when it meets a device: it has then run ahead, and waits.
  */
 export class Cluster implements HartLines {
   readonly harts: readonly Hart[];
@@ -66,12 +90,22 @@ export class Cluster implements HartLines {
   /** Called when no hart can ever run again; says what each waits for. */
   readonly #explainDeadlock: () => string;
 
-  constructor(harts: readonly Hart[], clock: Clock, quantum: number, explainDeadlock: () => string) {
+  /** In cluster timing: the banks that harts meet at. */
+  readonly #timing: { readonly banks: Banks | undefined } | undefined;
+
+  constructor(
+    harts: readonly Hart[],
+    clock: Clock,
+    quantum: number,
+    explainDeadlock: () => string,
+    timing?: { readonly banks: Banks | undefined },
+  ) {
     this.harts = harts;
     this.clock = clock;
     this.#quantum = quantum;
-    this.#round = this.#all = { harts, turn: harts.length, end: 0 };
+    this.#round = this.#all = { harts, turn: harts.length, end: 0, first: 0 };
     this.#explainDeadlock = explainDeadlock;
+    this.#timing = timing;
   }
 
   get count(): number {
@@ -96,7 +130,7 @@ export class Cluster implements HartLines {
     const round = this.#round;
     if (round.turn === round.harts.length) return;
     round.end = Math.min(round.end, this.clock.now + this.#quantum);
-    round.harts[round.turn].shorten(round.end);
+    hartAt(round, round.turn).shorten(round.end);
   }
 
   /**
@@ -110,7 +144,7 @@ export class Cluster implements HartLines {
     const now = this.#round.harts;
     if (harts.length === now.length && harts.every((h, i) => h === now[i])) return;
     for (const hart of harts) if (!now.includes(hart)) hart.skipTo(this.#fired);
-    this.#round = all ? this.#all : { harts, turn: harts.length, end: 0 };
+    this.#round = all ? this.#all : { harts, turn: harts.length, end: 0, first: 0 };
   }
 
   /** Ends the sleep of a hart whatever it waits for. */
@@ -129,15 +163,20 @@ export class Cluster implements HartLines {
 
   /** The hart that runs next when none is frozen, if the round of all has one left. */
   get next(): Hart | undefined {
-    const { harts, turn } = this.#all;
-    const end = this.#endOf(this.#all);
-    return harts.find((h, i) => i >= turn && !h.asleep && h.cycle < end);
+    const all = this.#all;
+    const end = this.#endOf(all);
+    for (let { turn } = all; turn < all.harts.length; turn++) {
+      const hart = hartAt(all, turn);
+      if (!hart.asleep && hart.cycle < end) return hart;
+    }
+    return undefined;
   }
 
   /** The hart whose turn it is or was last. */
   get present(): number {
-    const { harts, turn } = this.#round;
-    return harts.length === 0 ? 0 : harts[Math.min(turn, harts.length - 1)].index;
+    const round = this.#round;
+    const { length } = round.harts;
+    return length === 0 ? 0 : hartAt(round, Math.min(round.turn, length - 1)).index;
   }
 
   /** Ends `run` after the present instruction. */
@@ -147,21 +186,28 @@ export class Cluster implements HartLines {
   }
 
   snapshot(): ClusterState {
-    const { harts, turn, end } = this.#round;
+    const { harts, turn, end, first } = this.#round;
     return {
       turn: this.#all.turn,
       end: this.#all.end,
       fired: this.#fired,
-      ...(this.#round === this.#all ? {} : { thawed: { harts: harts.map((h) => h.index), turn, end } }),
+      ...rotated(this.#all.first),
+      ...(this.#round === this.#all
+        ? {}
+        : { thawed: { harts: harts.map((h) => h.index), turn, end, ...rotated(first) } }),
     };
   }
 
-  restore({ turn, end, fired, thawed }: ClusterState): void {
-    this.#all.turn = turn;
-    this.#all.end = end;
+  restore({ turn, end, fired, first = 0, thawed }: ClusterState): void {
+    Object.assign(this.#all, { turn, end, first });
     this.#fired = fired;
     this.#round = thawed
-      ? { harts: thawed.harts.map((i) => this.harts[i]), turn: thawed.turn, end: thawed.end }
+      ? {
+          harts: thawed.harts.map((i) => this.harts[i]),
+          turn: thawed.turn,
+          end: thawed.end,
+          first: thawed.first ?? 0,
+        }
       : this.#all;
   }
 
@@ -170,7 +216,7 @@ export class Cluster implements HartLines {
    * number names a state of the machine, finer than the count of retired instructions does.
    */
   get moment(): number {
-    return this.harts.reduce((sum, hart) => sum + hart.cycle - hart.sleepCycles, 0);
+    return this.harts.reduce((sum, hart) => sum + activeCycles(hart), 0);
   }
 
   /** Instructions retired by all harts. */
@@ -201,16 +247,17 @@ export class Cluster implements HartLines {
         if (!this.#startRound(round)) return 'idle';
         continue;
       }
-      const hart = round.harts[round.turn];
+      const hart = hartAt(round, round.turn);
       while (!hart.asleep && hart.cycle < this.#endOf(round) && budget > 0 && time > 0 && !this.#stopped) {
-        const { instret, cycle } = hart;
+        const { instret } = hart;
+        const active = activeCycles(hart);
         const steps = this.stepper?.steps(hart.index) === true;
         hart.run(Math.min(this.#endOf(round), hart.cycle + (steps ? 1 : Math.min(budget, time))));
         budget -= hart.instret - instret;
-        time -= hart.cycle - cycle;
+        time -= activeCycles(hart) - active;
         if (steps) this.stepper?.stepped(hart);
       }
-      if (hart.asleep || hart.cycle >= this.#endOf(round)) round.turn++;
+      if (hart.asleep || hart.cycle >= this.#endOf(round)) this.#endTurn(round, hart);
     }
   }
 
@@ -220,10 +267,18 @@ export class Cluster implements HartLines {
    */
   inch(): void {
     const round = this.#round;
-    const hart = round.harts.at(round.turn);
-    if (!hart) this.#startRound(round);
-    else if (hart.asleep || hart.cycle >= this.#endOf(round)) round.turn++;
+    if (round.turn === round.harts.length) {
+      this.#startRound(round);
+      return;
+    }
+    const hart = hartAt(round, round.turn);
+    if (hart.asleep || hart.cycle >= this.#endOf(round)) this.#endTurn(round, hart);
     else hart.run(hart.cycle + 1);
+  }
+
+  #endTurn(round: Round, hart: Hart): void {
+    if (this.#timing) hart.settle();
+    round.turn++;
   }
 
   /**
@@ -252,7 +307,12 @@ export class Cluster implements HartLines {
       this.clock.advance(this.clock.next);
       return true;
     }
-    round.end = start + (awake === 1 ? LONE_SLICE : this.#quantum);
+    if (this.#timing) {
+      round.first = (round.first + 1) % round.harts.length;
+      this.#timing.banks?.advance(start);
+    }
+    const lone = this.#timing ? TIMED_LONE_SLICE : LONE_SLICE;
+    round.end = start + (awake === 1 ? Math.max(lone, this.#quantum) : this.#quantum);
     round.turn = 0;
     return true;
   }

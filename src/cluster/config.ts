@@ -3,6 +3,7 @@ import { type EnergyOverrides, overrideProblem } from '../energy/constants.ts';
 import { type OperatingPoint, operatingPointChecks, operatingPoints } from '../energy/operating-point.ts';
 import { UsageError } from '../errors.ts';
 import { parseIsa } from '../isa/isa.ts';
+import { CLUSTER_QUANTUM, timingChecks, type TimingConfig, type TimingMode, timingOf } from './timing.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -53,6 +54,7 @@ export interface MachineConfig {
   readonly dma: DmaConfig;
   /** Cycles a hart runs before the next one does; 1 is lockstep. */
   readonly quantum: number;
+  readonly timing: TimingConfig;
   /** Supply and clock: they decide on time, power and energy, and on nothing the guest sees but semihosting's time. */
   readonly operatingPoint: OperatingPoint;
   /** Energies other than those of src/energy/constants.ts; none in a preset. */
@@ -81,6 +83,7 @@ const octa: MachineConfig = {
   ita: { contexts: 4, softmaxShift: 0, revision: 'B', units: 16, ports: 16 },
   dma,
   quantum: 1000,
+  timing: timingOf('cv32e40p'),
   operatingPoint: operatingPoints['0.65V'],
   energy: {},
 };
@@ -94,14 +97,17 @@ export const presets: Readonly<Record<string, MachineConfig>> = {
     harts: 9,
     isa: [...Array.from({ length: 8 }, () => COMPUTE_ISA), `${ISA}_xdma`], // the last hart moves data
     ita: { contexts: 2, softmaxShift: 5, revision: 'A', units: 16, ports: 16 },
+    timing: timingOf('snitch'),
   },
   bare: { ...octa, name: 'bare', harts: 1, tcdmBytes: 0, ita: null },
 };
 
 /** Options that override single numbers of a preset or machine file. */
 export type MachineOverrides = Partial<
-  Omit<MachineConfig, 'ita' | 'dma' | 'name' | 'operatingPoint' | 'energy'>
+  Omit<MachineConfig, 'ita' | 'dma' | 'name' | 'operatingPoint' | 'energy' | 'timing'>
 > & {
+  /** `cluster` lowers a greater quantum to `CLUSTER_QUANTUM` where none is given. */
+  readonly timing?: TimingMode;
   readonly itaContexts?: number;
   readonly softmaxShift?: number;
   readonly operatingPoint?: { readonly [N in keyof OperatingPoint]: number | undefined };
@@ -151,6 +157,7 @@ const checks: readonly Check[] = [
   ['dma.outstanding', (c) => whole(c.dma.outstanding, 1, 256), 'a whole number from 1 to 256'],
   ['dma.startCycles', (c) => whole(c.dma.startCycles, 0, 10_000), 'a whole number from 0 to 10000'],
   ['dma.busBytes', (c) => [4, 8, 16, 32, 64, 128].includes(c.dma.busBytes), 'a power of two from 4 to 128'],
+  ...timingChecks.map(([field, holds, expected]): Check => [field, (c) => holds(c.timing), expected]),
   ['dma.queueDepth', (c) => whole(c.dma.queueDepth, 1, 64), 'a whole number from 1 to 64'],
   [
     'operatingPoint',
@@ -200,7 +207,7 @@ const stated = (fields: object): object =>
 
 /** A preset or file with single numbers replaced; the result is validated. */
 export function override(base: MachineConfig, overrides: MachineOverrides): MachineConfig {
-  const { itaContexts, softmaxShift, operatingPoint = {}, ...direct } = overrides;
+  const { itaContexts, softmaxShift, operatingPoint = {}, timing, ...direct } = overrides;
   const ita = base.ita && {
     ...base.ita,
     ...(itaContexts === undefined ? {} : { contexts: itaContexts as ItaConfig['contexts'] }),
@@ -208,6 +215,8 @@ export function override(base: MachineConfig, overrides: MachineOverrides): Mach
   };
   const config = {
     ...base,
+    ...(timing === 'cluster' ? { quantum: Math.min(base.quantum, CLUSTER_QUANTUM) } : {}),
+    ...(timing === undefined ? {} : { timing: { ...base.timing, mode: timing } }),
     ...stated(direct),
     ita,
     operatingPoint: { ...base.operatingPoint, ...stated(operatingPoint) },
@@ -247,7 +256,9 @@ export function parseMachineFile(text: string, file: string): MachineConfig {
     }
     return result;
   };
-  const config = merge(base, fields, '') as MachineConfig;
+  const merged = merge(base, fields, '') as MachineConfig;
+  const timed = merged.timing.mode === 'cluster' && !('quantum' in fields);
+  const config = timed ? { ...merged, quantum: CLUSTER_QUANTUM } : merged;
   return validateConfig('isa' in fields ? config : inheritIsa(base, config), file);
 }
 

@@ -25,8 +25,11 @@ import { describeAddress } from '../elf/describe.ts';
 import type { Program } from '../elf/elf.ts';
 import { ElfError, hex, MachineError, UsageError } from '../errors.ts';
 import { CodeCache } from '../hart/code-cache.ts';
+import type { HartEvents } from '../hart/events.ts';
 import { Hart } from '../hart/hart.ts';
+import { Icache } from '../hart/icache.ts';
 import { createInterpreter, type Engine } from '../hart/interpret.ts';
+import { type Latency, Timing } from '../hart/timing.ts';
 import { causeName, type Fault, UnhandledTrap } from '../hart/trap.ts';
 import { CaptureConsole, type HostConsole } from '../host/console.ts';
 import type { GuestMemory } from '../host/guest-memory.ts';
@@ -34,11 +37,13 @@ import { Htif } from '../host/htif.ts';
 import { type CallRecorder, Semihosting, type SemihostingState } from '../host/semihosting.ts';
 import { type Isa, parseIsa } from '../isa/isa.ts';
 import { Translator } from '../jit/translator.ts';
+import { Banks } from '../memory/banks.ts';
 import { Bus } from '../memory/bus.ts';
 import { Memory, type RamRegion } from '../memory/memory.ts';
 import type { ActivityListener } from './activity.ts';
 import { Cluster } from './cluster.ts';
 import { isaOf, type MachineConfig } from './config.ts';
+import type { TimingConfig } from './timing.ts';
 
 /** How a run ended: the guest exited, or the instruction budget was used up. */
 export type Outcome = { readonly kind: 'exit'; readonly code: number } | { readonly kind: 'budget' };
@@ -62,6 +67,8 @@ export interface HartStatistics {
   readonly instructions: number;
   readonly cycles: number;
   readonly sleepCycles: number;
+  /** Counted in cluster timing only. */
+  readonly events?: HartEvents;
 }
 
 /** What the services of the host remember of the guest. */
@@ -94,6 +101,10 @@ export class Machine {
   readonly memory: Memory;
   readonly bus: Bus;
   readonly clock = new Clock();
+  /** Who has which bank of the TCDM; in cluster timing only. */
+  readonly banks: Banks | undefined;
+  /** The shared instruction cache; in cluster timing only. */
+  readonly icache: Icache | undefined;
   readonly cluster: Cluster;
   readonly ita: Ita | undefined;
   readonly dma: Dma;
@@ -126,12 +137,21 @@ export class Machine {
     this.memory = new Memory(regionsOf(config));
     this.bus = new Bus(this.memory);
     const { clock, bus } = this;
-    this.cluster = new Cluster(this.#createHarts(options.engine ?? 'auto'), clock, config.quantum, () =>
-      this.#describeDeadlock(),
+    const timed = config.timing.mode === 'cluster';
+    this.banks =
+      timed && config.tcdmBytes > 0 ? new Banks(this.memory, TCDM_BASE, config.tcdmBanks) : undefined;
+    this.icache = timed ? new Icache(this.memory, config.timing.icache) : undefined;
+    this.cluster = new Cluster(
+      this.#createHarts(options.engine ?? 'auto'),
+      clock,
+      config.quantum,
+      () => this.#describeDeadlock(),
+      timed ? { banks: this.banks } : undefined,
     );
     this.cluster.onSlept = (hart, from, to) => this.activity?.slept(hart, from, to);
     const lines: HartLines = this.cluster;
-    this.events = new EventUnit(lines);
+    const { barrierCycles } = config.timing;
+    this.events = new EventUnit(lines, timed ? { clock, cycles: barrierCycles } : undefined);
     this.clint = new Clint(clock, lines);
     this.dma = new Dma({
       clock,
@@ -153,6 +173,7 @@ export class Machine {
       count: (event, hart) => this.#count(event, hart, clock.now),
       setSoftware: (hart, level) => this.clint.setSoftware(hart, level),
       accelerator: () => this.ita?.busy ?? false,
+      barrierCycles: timed ? barrierCycles : undefined,
       mark: (hart, id, end) => this.activity?.mark(hart, id, end, clock.now),
     });
     this.uart = new Uart((byte) => this.console.write(Uint8Array.of(byte)));
@@ -234,13 +255,14 @@ export class Machine {
   get statistics(): Statistics {
     const { harts } = this.cluster;
     return {
-      cycles: Math.max(...harts.map((h) => h.cycle)),
+      cycles: Math.max(...harts.map((h) => h.cycle + h.stall)),
       instructions: this.cluster.instret,
       harts: harts.map((h) => ({
         hart: h.index,
         instructions: h.instret,
-        cycles: h.cycle,
+        cycles: h.cycle + h.stall,
         sleepCycles: h.sleepCycles,
+        ...(h.events && { events: h.events }),
       })),
       dma: { ...this.dma.statistics },
       ita: { ...(this.ita?.statistics ?? NOTHING) },
@@ -290,12 +312,14 @@ export class Machine {
   }
 
   #createHarts(engine: EngineChoice): Hart[] {
+    const timing = this.icache && this.#timingOf(this.config.timing, this.icache);
     const engines = new Map<string, { cache: CodeCache; engine: Engine }>();
     const create = (isa: Isa): { cache: CodeCache; engine: Engine } => {
-      const cache = new CodeCache(isa, this.bus);
+      const cache = new CodeCache(isa, this.bus, timing?.core);
       this.codeCaches.push(cache);
-      if (engine === 'interpret') return { cache, engine: createInterpreter(isa, this.bus, cache) };
-      const translator = new Translator(isa, this.bus, cache, engine === 'auto' ? WARM_UP : 0);
+      if (engine === 'interpret')
+        return { cache, engine: createInterpreter(isa, this.bus, cache, undefined, timing) };
+      const translator = new Translator(isa, this.bus, cache, engine === 'auto' ? WARM_UP : 0, timing);
       this.translators.push(translator);
       return { cache, engine: translator.run };
     };
@@ -315,7 +339,31 @@ export class Machine {
           return event && this.#count(event, hart.index, hart.now);
         },
         dma: (hart, operation, a, b) => this.xdma.execute(hart, operation, a, b),
+        timing,
       });
+    });
+  }
+
+  #timingOf(config: TimingConfig, icache: Icache): Timing {
+    const { cores, core, tcdmCycles, dramLoadCycles, dramStoreCycles, wakeCycles } = config;
+    const { registerLoadCycles: loads, registerStoreCycles: stores } = config;
+    const at = (file: keyof typeof loads): Latency => ({ load: loads[file], store: stores[file] });
+    return new Timing({
+      core: cores[core],
+      tcdm: { base: TCDM_BASE, bytes: this.config.tcdmBytes },
+      banks: this.banks,
+      icache,
+      tcdmCycles,
+      dram: { load: dramLoadCycles, store: dramStoreCycles },
+      registers: {
+        ita: at('ita'),
+        dma: at('dma'),
+        event: at('events'),
+        cluster: at('cluster'),
+        clint: at('clint'),
+        uart: at('uart'),
+      },
+      wakeCycles,
     });
   }
 

@@ -4,6 +4,8 @@
  */
 import type { Program } from '../elf/elf.ts';
 import type { HartState } from '../hart/hart.ts';
+import type { IcacheState } from '../hart/icache.ts';
+import type { BanksState } from '../memory/banks.ts';
 import { firstDifference } from '../memory/compare.ts';
 import type { ClusterState } from './cluster.ts';
 import type { HostState, Machine } from './machine.ts';
@@ -21,6 +23,8 @@ export interface MachineState {
   readonly devices: Readonly<Record<string, unknown>>;
   readonly xdma: unknown;
   readonly host: HostState;
+  /** In cluster timing only. */
+  readonly timing?: { readonly icache: IcacheState; readonly banks: BanksState | null };
 }
 
 export interface Snapshot {
@@ -43,6 +47,9 @@ export function snapshotState(machine: Machine): MachineState {
     devices: Object.fromEntries(bus.mappings.map(({ device }) => [device.name, device.snapshot()])),
     xdma: xdma.snapshot(),
     host: machine.snapshotHost(),
+    ...(machine.icache && {
+      timing: { icache: machine.icache.snapshot(), banks: machine.banks?.snapshot() ?? null },
+    }),
   };
   clock.now = shown;
   return state;
@@ -63,6 +70,9 @@ export function restoreState(machine: Machine, state: MachineState): void {
   clock.restore(state.now, state.deadlines);
   for (const [index, hart] of cluster.harts.entries()) hart.restore(state.harts[index]);
   cluster.restore(state.cluster);
+  if (!state.timing) return;
+  machine.icache?.restore(state.timing.icache);
+  if (state.timing.banks) machine.banks?.restore(state.timing.banks);
 }
 
 /** The whole machine between two runs. */

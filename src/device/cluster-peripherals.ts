@@ -3,7 +3,7 @@
  * and the accelerator's status lines (design §1.2; offsets of the Snitch cluster in arXiv 2408.02473).
  */
 import { BusError } from '../errors.ts';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 import { type Device, type HartLines, STALL } from './device.ts';
 import { eventOfCode, type PerformanceEvent, performanceEvents } from './performance-events.ts';
 import { RegisterPort, registerMap } from './registers.ts';
@@ -82,6 +82,11 @@ export interface ClusterOptions {
   count(event: PerformanceEvent, hart: number): number;
   /** Sets or clears the software interrupt of a hart: the CLINT's msip, which owns the line. */
   setSoftware(hart: number, level: boolean): void;
+  /**
+   * Cycles from the last arrival at the barrier to its release, whoever that was by time; absent, the hart that completes
+   * it goes on at once and so do the others.
+   */
+  readonly barrierCycles?: number | undefined;
   /** Whether the accelerator runs a job now. */
   accelerator(): boolean;
   /** Told that a hart marks the beginning or the end of a step. */
@@ -100,6 +105,8 @@ interface State {
   readonly counters: readonly Counter[];
   readonly arrived: number;
   readonly released: number;
+  /** Cycles since the latest arrival at a barrier that takes time, while somebody waits there. */
+  readonly sinceArrival?: number;
   /** Cycles since the last finished job of each hart. */
   readonly sinceJob: readonly number[];
 }
@@ -112,11 +119,17 @@ export class ClusterPeripherals implements Device {
   /** Harts that wait in the barrier, and harts whose wait is over but who have not yet repeated their read. */
   #arrived = 0;
   #released = 0;
+  /** Releases the barrier, where that takes time; the latest arrival, and -Infinity while nobody waits. */
+  readonly #release: Timer | undefined;
+  #latest = -Infinity;
   /** Cycle in which the last job of each hart finished. */
   #jobEnd: number[] = [];
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    if (options.barrierCycles !== undefined) {
+      this.#release = options.clock.timer('cluster.barrier', () => this.#releaseAll());
+    }
     this.reset();
     this.port = new RegisterPort(clusterRegisters, {
       PERF_ENABLE: {
@@ -178,6 +191,8 @@ export class ClusterPeripherals implements Device {
     }));
     this.#arrived = 0;
     this.#released = 0;
+    this.#latest = -Infinity;
+    this.#release?.cancel();
     this.#jobEnd = Array.from({ length: this.#options.lines.count }, () => -Infinity);
   }
 
@@ -186,16 +201,24 @@ export class ClusterPeripherals implements Device {
       counters: this.#counters,
       arrived: this.#arrived,
       released: this.#released,
+      ...(this.#latest === -Infinity ? {} : { sinceArrival: this.#options.clock.now - this.#latest }),
       sinceJob: this.#jobEnd.map((end) => this.#options.clock.now - end),
     };
     return structuredClone(state);
   }
 
   restore(state: unknown): void {
-    const { counters, arrived, released, sinceJob } = structuredClone(state as State);
+    const {
+      counters,
+      arrived,
+      released,
+      sinceArrival = Infinity,
+      sinceJob,
+    } = structuredClone(state as State);
     this.#counters = [...counters];
     this.#arrived = arrived;
     this.#released = released;
+    this.#latest = this.#options.clock.now - sinceArrival;
     this.#jobEnd = sinceJob.map((cycles) => this.#options.clock.now - cycles);
   }
 
@@ -248,8 +271,14 @@ export class ClusterPeripherals implements Device {
       this.#released &= ~self;
       return 0;
     }
-    this.#arrived |= self;
     const all = 2 ** lines.count - 1;
+    if (this.#release) {
+      if (!(this.#arrived & self)) this.#latest = Math.max(this.#latest, this.#options.clock.now);
+      this.#arrived |= self;
+      if (this.#arrived === all) this.#release.at(this.#latest + (this.#options.barrierCycles ?? 0));
+      throw STALL;
+    }
+    this.#arrived |= self;
     if (this.#arrived !== all) throw STALL;
     this.#arrived = 0;
     this.#released = all & ~self;
@@ -257,6 +286,15 @@ export class ClusterPeripherals implements Device {
       if (other !== hart) lines.wake(other);
     }
     return 0;
+  }
+
+  /** Where the release takes time, the hart that was the last to arrive waits for it too. */
+  #releaseAll(): void {
+    const { lines } = this.#options;
+    this.#released = this.#arrived;
+    this.#arrived = 0;
+    this.#latest = -Infinity;
+    for (let hart = 0; hart < lines.count; hart++) lines.wake(hart);
   }
 
   #jobEvents(): number {

@@ -6,6 +6,12 @@
  */
 export const STALL: { readonly stall: true } = Object.freeze({ stall: true });
 
+/**
+ * Thrown by a hart before it accesses a device at a time that lies behind a deadline: its turn ends, nothing is retired, and
+ * it makes the access when the deadline has fired. One shared object.
+ */
+export const LATER: { readonly later: true } = Object.freeze({ later: true });
+
 /** The harts as devices see them: who sleeps, and who is to be woken or interrupted. */
 export interface HartLines {
   readonly count: number;

@@ -3,6 +3,7 @@
  * event unit of the PULP clusters, cut down to what `wfi`, `cv.elw` and the drivers need).
  */
 import { MachineError } from '../errors.ts';
+import type { Clock, Timer } from './clock.ts';
 import { type Device, type HartLines, STALL } from './device.ts';
 import { RegisterPort, registerMap } from './registers.ts';
 
@@ -85,6 +86,15 @@ interface HartEvents {
 interface Barrier {
   mask: number;
   arrived: number;
+  /** Time of the latest arrival among those that wait; only where barriers take time, and relative to now in a snapshot. */
+  latest?: number | undefined;
+}
+
+/** Makes barriers take time. */
+export interface BarrierTiming {
+  readonly clock: Clock;
+  /** Cycles from the last arrival, by time, to the event. */
+  readonly cycles: number;
 }
 
 interface State {
@@ -97,12 +107,20 @@ export class EventUnit implements Device {
   readonly name = 'event';
   readonly port;
   readonly #lines: HartLines;
+  readonly #timing: BarrierTiming | undefined;
+  /** One for each barrier that takes time. */
+  readonly #releases: readonly Timer[];
   readonly #allHarts: number;
   #harts: HartEvents[] = [];
   #barriers: Barrier[] = [];
 
-  constructor(lines: HartLines) {
+  /** @param timing absent, a barrier's event comes with the arrival that completes it */
+  constructor(lines: HartLines, timing?: BarrierTiming) {
     this.#lines = lines;
+    this.#timing = timing;
+    this.#releases = Array.from({ length: timing ? BARRIERS : 0 }, (_, i) =>
+      timing!.clock.timer(`event.barrier${i}`, () => this.raise(EVENT.BARRIER, this.#barriers[i].mask)),
+    );
     this.#allHarts = 2 ** lines.count - 1;
     this.#powerOn();
     this.port = new RegisterPort(eventRegisters, {
@@ -172,18 +190,21 @@ export class EventUnit implements Device {
 
   reset(): void {
     this.#powerOn();
+    for (const release of this.#releases) release.cancel();
     for (let hart = 0; hart < this.#lines.count; hart++) this.#interrupt(hart);
   }
 
   snapshot(): unknown {
-    const state: State = { harts: this.#harts, barriers: this.#barriers };
-    return structuredClone(state);
+    return structuredClone({
+      harts: this.#harts,
+      barriers: this.#shifted(this.#barriers, -1),
+    } satisfies State);
   }
 
   restore(state: unknown): void {
     const { harts, barriers } = structuredClone(state as State);
     this.#harts = [...harts];
-    this.#barriers = [...barriers];
+    this.#barriers = this.#shifted(barriers, 1);
     for (let hart = 0; hart < this.#lines.count; hart++) this.#interrupt(hart);
   }
 
@@ -214,8 +235,17 @@ export class EventUnit implements Device {
       );
     }
     barrier.arrived |= 1 << hart;
+    if (this.#timing) barrier.latest = Math.max(barrier.latest ?? 0, this.#timing.clock.now);
     if (barrier.arrived !== barrier.mask) return;
     barrier.arrived = 0;
-    this.raise(EVENT.BARRIER, barrier.mask);
+    if (this.#timing) this.#releases[index].at(barrier.latest! + this.#timing.cycles);
+    else this.raise(EVENT.BARRIER, barrier.mask);
+    delete barrier.latest;
+  }
+
+  /** Barriers with their times counted from now (direction -1), or from now to time (1). */
+  #shifted(barriers: readonly Barrier[], direction: number): Barrier[] {
+    const now = this.#timing?.clock.now ?? 0;
+    return barriers.map((b) => (b.latest === undefined ? b : { ...b, latest: b.latest + direction * now }));
   }
 }

@@ -6,6 +6,7 @@ import type { Field } from '../isa/pattern.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import { PageTable } from '../memory/page-table.ts';
+import { type CoreTiming, costWord, LOOKAHEAD_BYTES } from './core-timing.ts';
 
 /**
  * First word of a slot, low bit first: operation 10 bits, rd 6, rs1 5, rs2 5, length in bytes 3, and bit 31 where a
@@ -67,10 +68,17 @@ export class CodeCache {
   readonly #loopEnds = new Set<number>();
   readonly #marks = new Set<number>();
   readonly #markListeners: ((pc: number) => void)[] = [];
+  /** Whose cost words are kept too; undefined in instruction timing. */
+  readonly #core: CoreTiming | undefined;
+  readonly #costs = new PageTable<Int32Array>();
+  /** Bytes behind an instruction that its slot and cost word depend on. */
+  readonly reach: number;
 
-  constructor(isa: Isa, bus: Bus) {
+  constructor(isa: Isa, bus: Bus, core?: CoreTiming) {
     this.isa = isa;
     this.#bus = bus;
+    this.#core = core;
+    this.reach = core ? LOOKAHEAD_BYTES : 0;
     this.#operations = new Map(isa.insns.map((insn, i) => [insn.name, FIRST_OPERATION + i]));
     bus.onCodeStore((address, bytes) => this.invalidate(address, bytes));
   }
@@ -84,7 +92,32 @@ export class CodeCache {
     const slots = new Int32Array(PAGE);
     this.#pages.set(number, slots);
     this.#bus.markCode(number * PAGE);
+    if (this.#core) this.#costs.set(number, new Int32Array(PAGE));
     return slots;
+  }
+
+  /** Cost words of the page holding `pc`, valid where its slots are decoded; cluster timing only. */
+  costs(pc: number): Int32Array {
+    return this.#costs.get(pc >>> 12)!;
+  }
+
+  /** Cost word of the instruction at `pc`, see `cost`; 0 in instruction timing. */
+  cost(pc: number): number {
+    const slots = this.#core && this.page(pc);
+    if (!this.#core || !slots) return 0;
+    if ((slots[pc & (PAGE - 1)] & slot.operation) >= FIRST_OPERATION) return this.costs(pc)[pc & (PAGE - 1)];
+    const decoded = this.decoded(pc);
+    return decoded ? this.#costOf(this.#core, pc, decoded) : 0;
+  }
+
+  #costOf(core: CoreTiming, pc: number, decoded: Decoded): number {
+    const reader = {
+      decoded: (at: number) => {
+        if ((at ^ pc) >>> 12 !== 0) this.page(at); // a store there must be seen
+        return this.decoded(at);
+      },
+    };
+    return costWord(core, reader, pc, decoded);
   }
 
   /** Decodes the instruction at `pc` into its slot; false where its second half cannot be fetched. */
@@ -109,6 +142,7 @@ export class CodeCache {
       return true;
     }
     this.#fill(slots, at, decoded);
+    if (this.#core) this.costs(pc)[at] = this.#costOf(this.#core, pc, decoded);
     if (this.#loopEnds.has(pc)) slots[at] |= 1 << slot.loopEnd;
     return true;
   }
@@ -176,9 +210,9 @@ export class CodeCache {
     return word === undefined ? undefined : decoderOf(this.isa).decode(word);
   }
 
-  /** Forgets what was decoded from the bytes, the instruction reaching into them from before included. */
+  /** Forgets what was decoded from the bytes, or looked at them: what lies before and reaches so far. */
   invalidate(address: number, bytes: number): void {
-    const first = (address - 2) & ~1;
+    const first = (address - 2 - this.reach) & ~1;
     const last = address + bytes - 1;
     for (let page = first >>> 12; page <= last >>> 12; page++) {
       const slots = this.#pages.get(page);

@@ -1,13 +1,15 @@
 /** One hart: architectural state, traps and the slow paths of the engines (RISC-V manuals, volumes I and II). */
 import type { Clock } from '../device/clock.ts';
-import { STALL } from '../device/device.ts';
+import { LATER, STALL } from '../device/device.ts';
 import { BusError, hex, MachineError } from '../errors.ts';
 import type { DmaOperation, SystemEvent } from '../isa/insn.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import type { CodeCache } from './code-cache.ts';
+import { cost } from './core-timing.ts';
 import { Counters, type CountersState } from './counters.ts';
 import { counterBit, csrNumbersOf, csrOf } from './csr.ts';
+import { EventSums, type EventsState, type HartEvents } from './events.ts';
 import type { Engine } from './interpret.ts';
 import { HardwareLoops, type LoopsState } from './loops.ts';
 import type { PmpState } from './pmp.ts';
@@ -15,6 +17,7 @@ import { HALT, type HartObserver } from './observer.ts';
 import { access, MACHINE, mstatus, USER } from './privilege.ts';
 import { type Objection, Protection } from './protection.ts';
 import { Reservation } from './reservation.ts';
+import type { Timing } from './timing.ts';
 import {
   cause,
   causeName,
@@ -27,9 +30,16 @@ import {
   UnhandledTrap,
 } from './trap.ts';
 import type { TriggersState } from './triggers.ts';
+import { word, WORDS } from './words.ts';
 
 /** Traps without a retired instruction between them after which no instruction will ever retire. */
 const ENDLESS_TRAPS = 1000;
+
+/**
+ * Instructions of one call of the engine at most in cluster timing: what the counts of events have room for. A longer
+ * slice is made of several calls.
+ */
+const LONGEST_CALL = 32_768;
 
 /** What of a hart's state is a field of its own. */
 const PLAIN = [
@@ -62,6 +72,15 @@ export interface HartState extends Pick<Hart, (typeof PLAIN)[number]> {
   readonly reservation: number | null;
   /** Traps in a row without a retired instruction, and how many had retired at the last. */
   readonly traps: readonly [count: number, retired: number];
+  /** In cluster timing only. */
+  readonly timing?: {
+    /** Cycles that the hart's time does not hold yet, and those that it does. */
+    readonly stall: number;
+    readonly stallCycles: number;
+    readonly events: EventsState;
+    /** Line numbers in the hart's own instruction cache. */
+    readonly l0: Int32Array;
+  };
 }
 
 /** A map for `loadMap` or `storeMap` that sends every access through the hart, which then checks it. */
@@ -83,6 +102,8 @@ export interface HartContext {
   count?(hart: Hart, event: number): number | undefined;
   /** Performs an operation of the hart's DMA front end. Throws STALL while the queue is full. */
   dma(hart: number, operation: DmaOperation, a: number, b: number): number;
+  /** What memory and fetches cost in cluster timing; absent, every instruction takes one cycle. */
+  readonly timing?: Timing | undefined;
 }
 
 /** The privilege and trap state, the counters, and the register file `x` (33 words: x[32] swallows writes to x0). */
@@ -117,6 +138,8 @@ export class Hart implements TrapState {
   cycle = 0;
   /** Cycles spent asleep (wfi, stalled loads). */
   sleepCycles = 0;
+  /** Cycles of the hart's time beyond one for each instruction, cluster timing only; see `stall`. */
+  stallCycles = 0;
   asleep = false;
   /** The pc at which the hart fell asleep is a load to be repeated, not a retired wfi. */
   stalled = false;
@@ -138,8 +161,10 @@ export class Hart implements TrapState {
   observer: HartObserver | undefined;
 
   readonly #context: HartContext;
+  readonly #timing: Timing | undefined;
+  readonly #sums = new EventSums();
   readonly #engine: Engine;
-  /** Machine time at which the slice ends. */
+  /** Machine time at which the slice ends, stalls since it began aside. */
   #end = 0;
   /** Cycles that retired nothing: taken traps. */
   #unretired = 0;
@@ -156,11 +181,11 @@ export class Hart implements TrapState {
     this.isa = isa;
     this.compressed = isa.has('c');
     const { memory, loadMap, storeMap } = context.bus;
-    const state = memory.reserve(64 * 4);
+    const state = memory.reserve(4 * WORDS);
     this.state = state;
-    this.words = new Int32Array(memory.wasm.buffer, state, 64);
+    this.words = new Int32Array(memory.wasm.buffer, state, WORDS);
     this.x = this.words.subarray(0, 33);
-    this.loops = new HardwareLoops(new Int32Array(memory.wasm.buffer, state + 4 * 40, 6), {
+    this.loops = new HardwareLoops(this.words.subarray(word.loops, word.loops + 6), {
       hart: index,
       older: isa.has('xpulpv2'),
       watchEnd: (address) => context.cache.markLoopEnd(address),
@@ -169,18 +194,40 @@ export class Hart implements TrapState {
     this.loadMap = loadMap;
     this.storeMap = storeMap;
     this.#context = context;
+    this.#timing = context.timing;
+    this.#timing?.icache.clear(this.words);
     this.#engine = context.engine;
     this.#reservation = new Reservation(context.bus);
   }
 
   /** Machine time at the present instruction. */
   get now(): number {
+    return this.#slot + this.stall;
+  }
+
+  /** The same without the stalls that are not settled yet: each instruction, or trap, moves it on by one. */
+  get #slot(): number {
     return this.#end - this.left;
+  }
+
+  /**
+   * Cycles by which the hart is behind its instructions: `cycle` does not hold them while its turn lasts, so that where a
+   * slice is cut makes no difference. 0 in instruction timing.
+   */
+  get stall(): number {
+    return this.words[word.stall];
   }
 
   /** Instructions retired before the present one. */
   get retired(): number {
-    return this.instret + (this.now - this.cycle) - this.#unretired;
+    return this.instret + (this.#slot - this.cycle) - this.#unretired;
+  }
+
+  /** What has happened since reset; undefined in instruction timing. */
+  get events(): HartEvents | undefined {
+    if (!this.#timing) return undefined;
+    this.#sums.drain(this.words);
+    return this.#sums.events(this.stallCycles + this.stall);
   }
 
   /** mtime at the present instruction, as the CSR `time` reads it. */
@@ -222,8 +269,9 @@ export class Hart implements TrapState {
    * @throws UnhandledTrap when a trap finds `mtvec` = 0; MachineError from devices
    */
   run(until: number): void {
-    this.#end = until;
-    this.left = until - this.cycle;
+    this.#end = this.#timing ? Math.min(until, this.cycle + LONGEST_CALL) : until;
+    this.left = this.#end - this.cycle;
+    this.words[word.end] = this.#end | 0;
     this.#unretired = 0;
     this.#reservation.unwatch();
     try {
@@ -235,7 +283,7 @@ export class Hart implements TrapState {
           else this.#engine(this);
         } catch (thrown) {
           if (thrown === STALL) this.#sleep(true);
-          else if (thrown === HALT) break;
+          else if (thrown === HALT || thrown === LATER) break;
           else if (thrown !== TRAP) throw thrown;
           else if (!this.#trap()) break;
         }
@@ -243,13 +291,31 @@ export class Hart implements TrapState {
       }
     } finally {
       this.instret = this.retired;
-      this.cycle = this.now;
+      this.cycle = this.#slot;
       this.left = 0;
       this.#unretired = 0;
       this.#end = this.cycle;
       this.#stopping = false;
+      if (this.#timing) this.#sums.drain(this.words);
     }
     this.#reservation.watch();
+  }
+
+  /** Moves the hart's time on by its stalls, between two slices: its turn is over. */
+  settle(): void {
+    this.#settle();
+    this.left = 0;
+    this.#end = this.cycle;
+  }
+
+  /** The same inside a slice, whose end stays where it is. */
+  #settle(): void {
+    const { stall } = this;
+    if (stall === 0) return;
+    this.words[word.stall] = 0;
+    this.stallCycles += stall;
+    this.cycle += stall;
+    this.left -= stall;
   }
 
   #stopping = false;
@@ -267,6 +333,7 @@ export class Hart implements TrapState {
     if (cycle >= this.#end) return;
     this.left -= this.#end - cycle;
     this.#end = cycle;
+    this.words[word.end] = cycle | 0;
   }
 
   /** Lets time pass without the hart, which a debugger kept from running, up to machine time `cycle`. */
@@ -292,6 +359,16 @@ export class Hart implements TrapState {
       triggers: this.protection.triggers.snapshot(),
       reservation: this.#reservation.address ?? null,
       traps: [this.#traps, this.#retiredAtTrap],
+      ...(this.#timing && { timing: this.#snapshotTiming(this.#timing) }),
+    };
+  }
+
+  #snapshotTiming({ icache }: Timing): HartState['timing'] {
+    return {
+      stall: this.stall,
+      stallCycles: this.stallCycles,
+      events: this.#sums.snapshot(),
+      l0: this.words.slice(word.l0, word.l0 + icache.config.l0Lines),
     };
   }
 
@@ -306,18 +383,24 @@ export class Hart implements TrapState {
     this.protection.triggers.restore(triggers);
     this.#reservation.restore(reservation ?? undefined);
     [this.#traps, this.#retiredAtTrap] = traps;
+    if (state.timing) {
+      this.words[word.stall] = state.timing.stall;
+      this.stallCycles = state.timing.stallCycles;
+      this.#sums.restore(state.timing.events);
+      this.words.set(state.timing.l0, word.l0);
+    }
     this.#access = undefined;
     this.#stopping = false;
     this.left = 0;
     this.#end = this.cycle;
   }
 
-  /** Ends sleep at machine time `now`. */
+  /** Ends sleep at machine time `now`, or a little later in cluster timing. */
   wake(now: number): void {
     if (!this.asleep) return;
     this.asleep = false;
     this.stalled = false;
-    this.skipTo(now);
+    this.skipTo(now + (this.#timing?.options.wakeCycles ?? 0));
   }
 
   /**
@@ -335,22 +418,69 @@ export class Hart implements TrapState {
 
   load(address: number, bytes: number, signed: boolean): number {
     const what = `load of ${bytes} bytes from`;
+    const device = this.#meet(address, bytes);
     if (this.checked) this.#heed(this.protection.objection(access.load, address, bytes), what, address);
     this.observer?.access(this, access.load, address, bytes);
     const value = this.#onBus(cause.loadAccess, what, address, () =>
       this.#context.bus.load(address, bytes, this.index),
     );
+    if (this.#timing) {
+      const costs = this.#context.cache.cost(this.pc);
+      if (device === undefined) this.#timing.loaded(this.words, address, bytes, this.now, costs);
+      else this.#timing.loadedRegister(this.words, device, costs);
+    }
     if (bytes === 4) return value | 0;
     return signed ? (value << (32 - 8 * bytes)) >> (32 - 8 * bytes) : value & (2 ** (8 * bytes) - 1);
   }
 
   store(address: number, bytes: number, value: number): void {
+    const device = this.#meet(address, bytes);
+    const { now } = this;
+    this.#store(address, bytes, value);
+    if (!this.#timing) return;
+    if (device === undefined) this.#timing.stored(this.words, address, bytes, now);
+    else this.#timing.storedRegister(this.words, device);
+  }
+
+  #store(address: number, bytes: number, value: number): void {
     const what = `store of ${bytes} bytes to`;
     if (this.checked) this.#heed(this.protection.objection(access.store, address, bytes), what, address);
     this.observer?.access(this, access.store, address, bytes);
     this.#onBus(cause.storeAccess, what, address, () =>
       this.#context.bus.store(address, bytes, value, this.index),
     );
+  }
+
+  /** Charges for a load that an engine made by itself. @param costs the instruction's cost word */
+  loaded(address: number, bytes: number, costs: number): void {
+    this.#timing?.loaded(this.words, address, bytes, this.now, costs);
+  }
+
+  /** Charges for a division. */
+  divided(divisor: number): void {
+    this.#timing?.divided(this.words, divisor);
+  }
+
+  /** Charges for a store that an engine made by itself. */
+  stored(address: number, bytes: number): void {
+    this.#timing?.stored(this.words, address, bytes, this.now);
+  }
+
+  /**
+   * Before an access, in cluster timing: the name of the device it reaches, if it does. Devices are met at the hart's own
+   * time; one whose deadline has not fired yet, at that time, is met later.
+   */
+  #meet(address: number, bytes: number): string | undefined {
+    const { bus, clock } = this.#context;
+    if (!this.#timing || bus.reachable(address, bytes)) return undefined;
+    const device = bus.deviceAt(address)?.name;
+    if (device !== undefined) this.#waitFor(clock);
+    return device;
+  }
+
+  #waitFor(clock: Clock): void {
+    this.#settle();
+    if (this.now >= clock.next) throw LATER;
   }
 
   loadReserved(address: number): number {
@@ -377,8 +507,9 @@ export class Hart implements TrapState {
     return this.load(address, 4, true);
   }
 
+  /** What it costs is in the load. */
   amoStore(address: number, value: number): void {
-    this.store(address, 4, value);
+    this.#store(address, 4, value);
   }
 
   csr(number: number, operation: 'write' | 'set' | 'clear', value: number, writes: boolean): number {
@@ -399,6 +530,7 @@ export class Hart implements TrapState {
   }
 
   dma(operation: DmaOperation, a: number, b: number): number {
+    if (this.#timing) this.#waitFor(this.#context.clock);
     return this.#atPresent(() => this.#context.dma(this.index, operation, a, b)) | 0;
   }
 
@@ -446,11 +578,13 @@ export class Hart implements TrapState {
   }
 
   #retireTo(pc: number): void {
+    if (this.#timing) this.words[word.stall] += this.#context.cache.cost(this.pc) & cost.stall;
     this.pc = pc | 0;
     this.left--;
   }
 
   #sleep(stalled: boolean): void {
+    this.#settle();
     this.asleep = true;
     this.stalled = stalled;
   }
@@ -479,14 +613,16 @@ export class Hart implements TrapState {
     if (this.left <= 0) return;
     this.#checkFetch();
     const end = this.#end;
-    this.#end = this.now + 1;
+    this.#end = this.#slot + 1;
     this.left = 1;
+    this.words[word.end] = this.#end | 0;
     try {
       this.#engine(this);
     } finally {
-      const { now } = this;
+      const slot = this.#slot;
       this.#end = Math.min(end, this.#context.clock.next);
-      this.left = this.#end - now;
+      this.left = this.#end - slot;
+      this.words[word.end] = this.#end | 0;
     }
   }
 

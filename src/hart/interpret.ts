@@ -24,7 +24,10 @@ import {
   UNDECODED,
   type CodeCache,
 } from './code-cache.ts';
+import { cost } from './core-timing.ts';
 import type { Hart } from './hart.ts';
+import type { Timing } from './timing.ts';
+import { word } from './words.ts';
 
 /** Runs a hart until its budget `left` is used up, it yields, or it throws TRAP or STALL; pc and left are then stored. */
 export type Engine = (hart: Hart) => void;
@@ -205,7 +208,19 @@ const views = {
 const NEXT = `(pc + (w >>> ${slot.bytes} & 7) | 0)`;
 /** The address to go on at after an instruction that did not jump: a hardware loop may end with it. */
 const AFTER = `(w < 0 ? loopNext(hart, pc, left, ${NEXT}) : ${NEXT})`;
-const YIELD = `if (hart.yielding) { hart.pc = ${AFTER}; hart.left = left - 1; return; }`;
+/** Charges what the instruction costs whatever its operands; c is its cost word. */
+const CHARGE = `words[${word.stall}] += c & ${cost.stall}; words[${word.counts}] += c >>> ${cost.memory} & ${1 | (1 << (cost.multiplies - cost.memory))};`;
+const DIVISIONS = new Set<Binary>(['div', 'divu', 'rem', 'remu']);
+
+/** How a case is written. */
+interface Style {
+  /** For a hart with compressed instructions: every even address can be jumped to. */
+  readonly compressed: boolean;
+  /** Jumps and accesses are counted for a translator. */
+  readonly profiled: boolean;
+  /** In cluster timing. */
+  readonly timed: boolean;
+}
 
 /** Writes the body of one `case`. */
 class JavaScript implements Semantics<string> {
@@ -213,23 +228,36 @@ class JavaScript implements Semantics<string> {
   readonly #insn: Insn;
   readonly #compressed: boolean;
   readonly #profiled: boolean;
+  readonly #timed: boolean;
   #names = 0;
   #yields = false;
   /** The line that ends the slow path of a store: it asks whether to yield, unless the instruction has more to do. */
   #stored: number | undefined;
 
-  constructor(insn: Insn, compressed: boolean, profiled: boolean) {
+  constructor(insn: Insn, { compressed, profiled, timed }: Style) {
     this.#insn = insn;
     this.#compressed = compressed;
     this.#profiled = profiled;
+    this.#timed = timed;
+  }
+
+  get #charge(): string {
+    return this.#timed ? CHARGE : '';
+  }
+
+  /** Returns where something asks for it. */
+  get #yield(): string {
+    return `if (hart.yielding) { ${this.#charge} hart.pc = ${AFTER}; hart.left = left - 1; return; }`;
   }
 
   /** The finished case, ending in the common step to the next instruction. */
   text(): string {
     const last = this.lines.length - 1;
-    const lines = this.lines.map((line, i) => (i === this.#stored ? `${i === last ? YIELD : ''} }` : line));
+    const lines = this.lines.map((line, i) =>
+      i === this.#stored ? `${i === last ? this.#yield : ''} }` : line,
+    );
     const leave = this.#yields || (this.#stored !== undefined && this.#stored < last);
-    return `${lines.join('\n')}\n${leave ? YIELD : ''}\nbreak;`;
+    return `${lines.join('\n')}\n${leave ? this.#yield : ''}\nbreak;`;
   }
 
   x(name: RegisterField): string {
@@ -260,6 +288,7 @@ class JavaScript implements Semantics<string> {
     return NEXT;
   }
   binary(operation: Binary, a: string, b: string): string {
+    if (this.#timed && DIVISIONS.has(operation)) this.lines.push(`hart.divided(${b});`);
     return binary[operation](a, b);
   }
   unary(operation: Unary, a: string): string {
@@ -285,7 +314,7 @@ class JavaScript implements Semantics<string> {
     const view = views[bytes][signed ? 'signed' : 'unsigned'];
     this.lines.push(
       `const ${d} = loadMap[${a} >>> 12]; let ${v};`,
-      `if (${d} !== 0${aligned(bytes, a)}) ${v} = ${view}[${index(a, d, shift)}];`,
+      `if (${d} !== 0${aligned(bytes, a)}) { ${v} = ${view}[${index(a, d, shift)}]; ${this.#timed ? `hart.left = left; hart.loaded(${a}, ${bytes}, c);` : ''} }`,
       `else { ${SPILL} ${v} = hart.load(${a}, ${bytes}, ${signed}); left = hart.left; }`,
     );
     if (this.#profiled) this.lines.push(`if (${d} !== MAIN) heat[i + 1] |= ${seen.wandering};`);
@@ -296,7 +325,7 @@ class JavaScript implements Semantics<string> {
     const { signed, shift } = views[bytes];
     this.lines.push(
       `const ${d} = storeMap[${a} >>> 12];`,
-      `if (${d} !== 0${aligned(bytes, a)}) ${signed}[${index(a, d, shift)}] = ${value};`,
+      `if (${d} !== 0${aligned(bytes, a)}) { ${signed}[${index(a, d, shift)}] = ${value}; ${this.#timed ? `hart.left = left; hart.stored(${a}, ${bytes});` : ''} }`,
       `else { ${SPILL} hart.store(${a}, ${bytes}, ${value}); left = hart.left;`,
     );
     if (this.#profiled) this.lines.push(`heat[i + 1] |= ${seen.wandering};`);
@@ -307,6 +336,7 @@ class JavaScript implements Semantics<string> {
   }
 
   jump(target: string): void {
+    this.lines.push(this.#charge);
     if (this.#profiled && this.#insn.pattern.fields.some((f) => f.name === 'rs1')) {
       this.lines.push(`const from = pc; pc = ${target}; counts.jumped(from, pc);`);
       this.lines.push(`jumped = ${arrived.byComputedJump}; left--; continue;`);
@@ -315,7 +345,8 @@ class JavaScript implements Semantics<string> {
   branch(condition: string, target: string): void {
     this.lines.push(`if (${test(condition)}) {`);
     this.checkTarget(target);
-    this.lines.push(`pc = ${target}; ${this.#jumped} left--; continue; }`);
+    const taken = this.#timed ? `${CHARGE} words[${word.stall}] += TAKEN;` : '';
+    this.lines.push(`${taken} pc = ${target}; ${this.#jumped} left--; continue; }`);
   }
   checkTarget(target: string): void {
     if (this.#compressed) return; // every even address will do
@@ -375,8 +406,8 @@ const index = (address: string, delta: string, shift: number): string =>
   shift === 0 ? `${address} + ${delta} | 0` : `(${address} + ${delta}) >> ${shift}`;
 
 /** JavaScript statements of one instruction, for the engine and for the manual; without C they check where jumps go. */
-export function javascriptOf(insn: Insn, compressed = true, profiled = false): string {
-  const body = new JavaScript(insn, compressed, profiled);
+export function javascriptOf(insn: Insn, style: Partial<Style> = {}): string {
+  const body = new JavaScript(insn, { compressed: true, profiled: false, timed: false, ...style });
   insn.semantics(body);
   return body.text();
 }
@@ -416,7 +447,7 @@ interface Cases {
  * A case for each instruction. V8 optimises no function of more than 60 KiB of bytecode, so what an extension outside
  * the standard has of instructions on registers alone goes into a function of its own, behind one case.
  */
-function casesOf(isa: Isa, profiled: boolean): Cases {
+function casesOf(isa: Isa, profiled: boolean, timed: boolean): Cases {
   const functions: string[] = [];
   let operation = FIRST_OPERATION;
   const cases = isa.extensions.flatMap(({ name, insns }) => {
@@ -425,7 +456,7 @@ function casesOf(isa: Isa, profiled: boolean): Cases {
     const within: string[] = [];
     for (const insn of insns) {
       const label = `case ${operation++}:`;
-      const text = javascriptOf(insn, isa.has('c'), profiled);
+      const text = javascriptOf(insn, { compressed: isa.has('c'), profiled, timed });
       const whole = `${label} { // ${insn.name}\n${text}\n}`;
       if (name.startsWith('x') && !OUTSIDE.test(text)) {
         apart.push(whole);
@@ -441,6 +472,11 @@ function casesOf(isa: Isa, profiled: boolean): Cases {
   return { functions, cases };
 }
 
+/** Looks the line of pc up in the hart's own cache. */
+const fetchOf = ({ icache: { lineBits, config } }: Timing): string => `
+    const line = pc >>> ${lineBits};
+    if (words[${word.l0} + (line & ${config.l0Lines - 1})] !== line) icache.fetch(words, line);`;
+
 /** What leads from a guest address in main memory to its place in linear memory. */
 function mainDelta({ memory }: Bus): number {
   const [main] = memory.ram;
@@ -448,18 +484,27 @@ function mainDelta({ memory }: Bus): number {
 }
 
 /** Generates the interpreter of an instruction set over one bus. */
-export function createInterpreter(isa: Isa, bus: Bus, cache: CodeCache, counts?: JumpCounts): Engine {
+export function createInterpreter(
+  isa: Isa,
+  bus: Bus,
+  cache: CodeCache,
+  counts?: JumpCounts,
+  timing?: Timing,
+): Engine {
   const profiled = counts !== undefined;
-  const { functions, cases } = casesOf(isa, profiled);
+  const timed = timing !== undefined;
+  const { functions, cases } = casesOf(isa, profiled, timed);
   const source = `'use strict';
 ${helpers}
 ${functions.join('\n')}
 const { u8, i8, u16, i16, i32 } = memory;
 const MAIN = ${mainDelta(bus)};
+${timed ? `const TAKEN = ${timing.branchTaken};` : ''}
 return function interpret(hart) {
   const x = hart.x, loadMap = hart.loadMap, storeMap = hart.storeMap;
   let pc = hart.pc, left = hart.left, base = (pc ^ 4096) & ~4095, code; // a wrong page: the first step looks it up
   ${profiled ? `let heat, jumped = hart.arrived; hart.arrived = ${arrived.nowhere};` : ''}
+  ${timed ? 'const words = hart.words; let costs;' : ''}
   hart.yielding = false;
   for (;;) {
     if (left <= 0) { ${SPILL} return; }
@@ -469,10 +514,12 @@ return function interpret(hart) {
       code = cache.page(pc);
       if (code === undefined) { ${SPILL} hart.fetchFault(); }
       ${profiled ? 'heat = counts.page(pc);' : ''}
+      ${timed ? 'costs = cache.costs(pc);' : ''}
       continue;
     }
     ${profiled ? COUNT : ''}
-    const w = code[i];
+    ${timing ? fetchOf(timing) : ''}
+    const w = code[i]${timed ? ', c = costs[i]' : ''};
     switch (w & ${slot.operation}) {
       case ${UNDECODED}:
         ${SPILL}
@@ -488,15 +535,17 @@ return function interpret(hart) {
         break;
 ${cases.join('\n')}
     }
+    ${timed ? CHARGE : ''}
     ${profiled ? `const n = ${NEXT}; pc = w < 0 ? loopNext(hart, pc, left, n) : n; if (pc !== n) jumped = ${arrived.byJump};` : `pc = ${AFTER};`}
     left--;
   }
 };`;
   // oxlint-disable-next-line typescript/no-implied-eval -- the engine is source text made from our own definitions
-  const make = new Function('memory', 'cache', 'counts', source) as (
+  const make = new Function('memory', 'cache', 'counts', 'icache', source) as (
     memory: Bus['memory'],
     cache: CodeCache,
     counts: JumpCounts | undefined,
+    icache: Timing['icache'] | undefined,
   ) => Engine;
-  return make(bus.memory, cache, counts);
+  return make(bus.memory, cache, counts, timing?.icache);
 }

@@ -134,7 +134,7 @@ export interface Semantics<V> {
 
 /** Latency classes; the timing model gives each its cycles per core. */
 export type TimingClass =
-  'alu' | 'mul' | 'mulh' | 'div' | 'load' | 'store' | 'amo' | 'branch' | 'jump' | 'csr' | 'system';
+  'alu' | 'mul' | 'mulh' | 'div' | 'load' | 'elw' | 'store' | 'amo' | 'branch' | 'jump' | 'csr' | 'system';
 
 /** An instruction with a meaning of its own. */
 export interface Insn {

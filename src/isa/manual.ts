@@ -19,6 +19,7 @@ const timings: Readonly<Record<TimingClass, string>> = {
   mulh: 'multiplication, high word',
   div: 'division',
   load: 'memory read',
+  elw: 'event load',
   store: 'memory write',
   amo: 'atomic memory operation',
   branch: 'conditional branch',

@@ -47,5 +47,5 @@ export const xcvelw: Extension = {
   title: 'CORE-V event load',
   source: 'CV32E40P manual, Event Load Instruction',
   expansions: [],
-  insns: [insn('cv.elw', 'imm[11:0] rs1 011 rd 0001011', 'rd, imm(rs1)', 'load', loadIndexed('lw', 'imm'))],
+  insns: [insn('cv.elw', 'imm[11:0] rs1 011 rd 0001011', 'rd, imm(rs1)', 'elw', loadIndexed('lw', 'imm'))],
 };

@@ -126,7 +126,7 @@ export const scalarInsns: readonly Insn[] = [
   ...stores('sb', '00'),
   ...stores('sh', '01'),
   ...stores('sw', '10'),
-  insn('p.elw', 'imm[11:0] rs1 110 rd 0000011', 'rd, imm(rs1)', 'load', loadIndexed('lw', 'imm')),
+  insn('p.elw', 'imm[11:0] rs1 110 rd 0000011', 'rd, imm(rs1)', 'elw', loadIndexed('lw', 'imm')),
   loop('starti', 'offset[12:1] 00000', '000', 'offset', starti),
   loop('endi', 'offset[12:1] 00000', '001', 'offset', endi),
   loop('count', '000000000000 rs1', '010', 'rs1', count),

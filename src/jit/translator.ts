@@ -2,6 +2,7 @@
 import type { CodeCache } from '../hart/code-cache.ts';
 import type { Hart } from '../hart/hart.ts';
 import { arrived, createInterpreter, type Engine } from '../hart/interpret.ts';
+import type { Timing } from '../hart/timing.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Bus } from '../memory/bus.ts';
 import { discover, type Region, Scan } from './blocks.ts';
@@ -93,14 +94,14 @@ export class Translator {
   #invalidations = 0;
 
   /** @param eagerAfter instructions to interpret before anything is translated: short programs are not worth it */
-  constructor(isa: Isa, bus: Bus, cache: CodeCache, eagerAfter = 0) {
+  constructor(isa: Isa, bus: Bus, cache: CodeCache, eagerAfter = 0, timing?: Timing) {
     const { memory } = bus;
     this.#bus = bus;
-    this.#toInterpret = eagerAfter;
+    this.#toInterpret = timing ? Infinity : eagerAfter; // cluster timing is interpreted
     this.#cache = cache;
     this.#counts = new Counts((pc) => cache.isLoopEnd(pc));
     this.#scan = new Scan(cache, this.#counts);
-    this.#interpret = createInterpreter(isa, bus, cache, this.#counts);
+    this.#interpret = createInterpreter(isa, bus, cache, this.#counts, timing);
     this.#memoryPlan = { windows: memory.ram, storeMap: bus.storeMap.byteOffset, loadMap: undefined };
     bus.onObservation(() => {
       this.#dropAll();

@@ -121,6 +121,12 @@ export class Bus {
     this.#refreshCode(address >>> 0, data.length);
   }
 
+  /** The device mapped at an address, if one is. */
+  deviceAt(address: number): Device | undefined {
+    const a = address >>> 0;
+    return this.mappings.find((m) => a >= m.base && a < m.base + m.bytes)?.device;
+  }
+
   /** Whether all of `[address, address + bytes)` lies in one RAM or ROM. */
   reachable(address: number, bytes: number): boolean {
     return this.memory.window(address, bytes) !== undefined;
