@@ -2,6 +2,7 @@
 import { type EncoderName, ENCODERS, inferEncoder } from '../deploy/run/encoder.ts';
 import type { NetworkResult } from '../deploy/run/network.ts';
 import { type NetworkFlags, runJson, runOptions, runText, statusOf, verdict } from './network-run.ts';
+import { type About, writeRunFiles } from './run-files.ts';
 import { bytesText, Progress } from './text.ts';
 
 export interface EncoderFlags extends NetworkFlags {
@@ -25,8 +26,29 @@ export async function inferEncoderCommand(network: EncoderName, flags: EncoderFl
     ? JSON.stringify(json(network, layers, flags, result))
     : text(network, layers, flags, result);
   process.stdout.write(`${report}\n`);
+  writeRunFiles(flags, about(network, layers, flags, result), result.firmware);
   return statusOf(result);
 }
+
+const titleOf = (network: EncoderName, layers: number): string => {
+  const { title, sequence } = ENCODERS[network];
+  return `${title}, ${layers} layers, S=${sequence}, int8`;
+};
+
+const about = (
+  network: EncoderName,
+  layers: number,
+  { seed }: EncoderFlags,
+  result: NetworkResult,
+): About => ({
+  network,
+  title: titleOf(network, layers),
+  complete: layers === ENCODERS[network].layers,
+  facts: [
+    ['weights', `synthetic (seed ${seed}), not trained`],
+    ['check', verdict(result).join('; ')],
+  ],
+});
 
 function json(network: EncoderName, layers: number, flags: EncoderFlags, result: NetworkResult): object {
   return {
@@ -39,13 +61,12 @@ function json(network: EncoderName, layers: number, flags: EncoderFlags, result:
 
 function text(network: EncoderName, layers: number, flags: EncoderFlags, result: NetworkResult): string {
   const { firmware, networkDirectory } = result;
-  const { title, sequence } = ENCODERS[network];
   const run = firmware && [
     `firmware     ${firmware.elf} (${bytesText(firmware.plan.weightBytes)} of weights, ${bytesText(firmware.plan.l1Bytes)} of TCDM)`,
     ...runText(firmware),
   ];
   return [
-    `${title}, ${layers} layers, S=${sequence}, int8`,
+    titleOf(network, layers),
     `weights      synthetic (seed ${flags.seed}), not trained`,
     `network      ${networkDirectory}/network.onnx`,
     ...(run ?? []),

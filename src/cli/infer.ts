@@ -22,10 +22,18 @@ import {
   readText,
   writeOutput,
 } from './options.ts';
+import {
+  type About,
+  addRunFileOptions,
+  recorded,
+  type RunFileFlags,
+  timesJson,
+  writeRunFiles,
+} from './run-files.ts';
 import { printStatistics, translationOf } from './statistics.ts';
 import { bytesText, grouped, mismatchText, Progress, table } from './text.ts';
 
-interface InferFlags extends MachineFlags {
+interface InferFlags extends MachineFlags, RunFileFlags {
   readonly layers: number;
   readonly seq: number;
   readonly seed: number;
@@ -43,7 +51,6 @@ interface InferFlags extends MachineFlags {
   readonly reference?: boolean;
   readonly l1?: number;
   readonly workspace: string;
-  readonly json?: boolean;
 }
 
 /** Lines of a calibration file that are used; each costs an evaluation of the network in real numbers. */
@@ -97,7 +104,7 @@ export function addInfer(program: Command): void {
     .option('--l1 <size>', 'cluster memory the network may use', parseSize)
     .option('--workspace <dir>', 'where networks and firmware are kept', 'build/workspace')
     .option('--json', 'print one JSON object');
-  addMachineOptions(command).action(async (network: string, flags: InferFlags) => {
+  addMachineOptions(addRunFileOptions(command)).action(async (network: string, flags: InferFlags) => {
     process.exitCode = await infer(network, flags);
   });
 }
@@ -126,6 +133,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
     check: flags.check,
     ...(flags.float === undefined ? {} : { float: flags.float }),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
+    ...(recorded(flags) ? { record: true } : {}),
     workspace: flags.workspace,
     progress: progressOn(bar),
   }).finally(() => bar.done());
@@ -134,9 +142,18 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
   process.stdout.write(
     flags.json ? `${JSON.stringify(jsonReport(result, flags, source))}\n` : textReport(result, flags, source),
   );
+  const facts: About['facts'] = [
+    ['weights', result.weights],
+    ['input', source],
+    ['check', verdict(result, flags.check).join('; ')],
+  ];
+  const complete = flags.layers === MOBILEBERT.layers && flags.seq === MOBILEBERT.sequence;
+  writeRunFiles(flags, { network, title: titleOf(flags), complete, facts }, result);
   if (flags.stats) process.stderr.write(printStatistics(result.machine, result.seconds.run));
   return mismatches === 0 ? 0 : MISMATCH;
 }
+
+const titleOf = ({ layers, seq }: InferFlags): string => `MobileBERT, ${layers} layers, S=${seq}, int8`;
 
 /** The lines of the calibration file as tokens; `question|passage` makes two segments. */
 function calibrationTexts({ calibration, vocab, seq }: InferFlags, config: MobileBertConfig): Tokens[] {
@@ -201,6 +218,7 @@ function jsonReport(result: Inference, flags: InferFlags, input: string): Record
     translation: translationOf(result.machine) ?? null,
     memoryHash: result.memoryHash,
     bill: result.bill,
+    times: timesJson(result),
     similarities: result.similarities,
     elf: result.elf,
     wallSeconds: seconds.run,
@@ -214,7 +232,7 @@ function textReport(result: Inference, flags: InferFlags, input: string): string
   const percent = (part: number): string => `${((100 * part) / cycles).toFixed(1)} %`;
   const perSecond = (statistics.instructions / seconds.run / 1e6).toFixed(0);
   const lines = [
-    `MobileBERT, ${flags.layers} layers, S=${flags.seq}, int8`,
+    titleOf(flags),
     `weights      ${result.weights}`,
     `input        ${input}`,
     `network      ${result.networkDirectory}/network.onnx`,

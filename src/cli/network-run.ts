@@ -4,18 +4,18 @@ import type { MachineConfig } from '../cluster/config.ts';
 import type { FirmwareRun, NetworkResult, NetworkRun } from '../deploy/run/network.ts';
 import { billText } from './bill.ts';
 import { type MachineFlags, machineOf } from './options.ts';
+import { recorded, type RunFileFlags, timesJson } from './run-files.ts';
 import { grouped, mismatchText, type Progress } from './text.ts';
 
-export interface NetworkFlags extends MachineFlags {
+export interface NetworkFlags extends MachineFlags, RunFileFlags {
   readonly check: 'none' | 'output' | 'layers';
   readonly reference?: boolean;
   readonly engine: EngineChoice;
   readonly l1?: number;
   readonly workspace: string;
-  readonly json?: boolean;
 }
 
-interface RunOptions extends Pick<NetworkRun, 'referenceOnly' | 'l1Bytes' | 'workspace'> {
+interface RunOptions extends Pick<NetworkRun, 'referenceOnly' | 'l1Bytes' | 'record' | 'workspace'> {
   readonly machine: MachineConfig;
   readonly engine: EngineChoice;
   readonly check: NetworkFlags['check'];
@@ -29,6 +29,7 @@ export const runOptions = (flags: NetworkFlags, bar: Progress): RunOptions => ({
   check: flags.check,
   ...(flags.reference ? { referenceOnly: true } : {}),
   ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
+  ...(recorded(flags) ? { record: true } : {}),
   workspace: flags.workspace,
   progress: progressOn(bar),
 });
@@ -55,6 +56,7 @@ export const runJson = ({ comparisons, firmware }: NetworkResult, check: string)
   wallSeconds: firmware?.wallSeconds ?? null,
   statistics: firmware?.statistics ?? null,
   bill: firmware?.bill ?? null,
+  times: timesJson(firmware),
 });
 
 /** Lines about the run. */

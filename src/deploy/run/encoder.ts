@@ -53,6 +53,8 @@ export interface EncoderOptions {
   readonly engine?: EngineChoice;
   readonly check: 'none' | 'output' | 'layers';
   readonly referenceOnly?: boolean;
+  /** Record when each part of the machine was at work. */
+  readonly record?: boolean;
   readonly l1Bytes?: number;
   readonly workspace: string;
   readonly progress?: (phase: string, instructions?: number) => void;

@@ -4,6 +4,7 @@ import { type EngineChoice, Machine, type Statistics } from '../../cluster/machi
 import type { Program } from '../../elf/elf.ts';
 import { DeployError, MachineError } from '../../errors.ts';
 import type { HostConsole } from '../../host/console.ts';
+import { Recorder, type Timeline } from '../../trace/recorder.ts';
 import { type Plan, type ReadData, readTensor, type TensorPlace, writeTensor } from '../deploy.ts';
 import type { TensorData } from '../graph/graph.ts';
 
@@ -17,6 +18,8 @@ export interface ExecuteOptions {
   /** Told now and then how many instructions have retired over all harts. */
   readonly progress?: (instructions: number) => void;
   readonly maxInstructions?: number;
+  /** Record when each part of the machine was at work. */
+  readonly record?: boolean;
 }
 
 export interface Execution {
@@ -24,6 +27,8 @@ export interface Execution {
   readonly statistics: Statistics;
   /** Host seconds the emulated run took. */
   readonly wallSeconds: number;
+  /** Where it was recorded. */
+  readonly timeline?: Timeline;
   /** The tensor as the network defines it, from guest memory. @throws DeployError if it was not kept */
   read(tensor: string): ReadData;
 }
@@ -50,6 +55,7 @@ export function execute(
       machine.bus.poke(address, bytes),
     );
   }
+  const recorder = options.record ? new Recorder(machine) : undefined;
   const start = performance.now();
   const status = runToEnd(machine, options);
   const wallSeconds = (performance.now() - start) / 1000;
@@ -61,7 +67,13 @@ export function execute(
       machine.bus.bytes(address, bytes),
     );
   };
-  return { machine, statistics: machine.statistics, wallSeconds, read };
+  return {
+    machine,
+    statistics: machine.statistics,
+    wallSeconds,
+    ...(recorder && { timeline: recorder.timeline() }),
+    read,
+  };
 }
 
 function runToEnd(machine: Machine, { progress, maxInstructions = Infinity }: ExecuteOptions): number {

@@ -6,6 +6,7 @@ import type { MachineConfig } from '../../cluster/config.ts';
 import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
 import { type Bill, bill } from '../../energy/bill.ts';
+import type { Timeline } from '../../trace/recorder.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import { acceleratorOf, deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
@@ -44,6 +45,8 @@ export interface InferenceOptions {
   readonly check: CheckLevel;
   /** Also run the network in floating point and compare the layers, for information. */
   readonly float?: boolean;
+  /** Record when each part of the machine was at work. */
+  readonly record?: boolean;
   /** TCDM budget in bytes. */
   readonly l1Bytes?: number;
   /** Directory that keeps networks and firmware between runs. */
@@ -71,6 +74,8 @@ export interface Inference {
   readonly machine: Machine;
   readonly statistics: Statistics;
   readonly bill: Bill;
+  /** Where it was recorded. */
+  readonly timeline?: Timeline;
   readonly memoryHash: string;
   /** Host seconds by phase; `run` is the emulation itself. */
   readonly seconds: { readonly build: number; readonly run: number; readonly reference: number };
@@ -100,6 +105,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
   const inputs = tokenInputs(tokens);
   const execution = execute(program, plan, machine, inputs, {
     ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(options.record ? { record: true } : {}),
     progress: (instructions) => progress('running the firmware', instructions),
   });
   if (check !== 'none') progress('computing the integer reference');
@@ -128,6 +134,7 @@ export async function inferMobileBert(options: InferenceOptions): Promise<Infere
     similarities: options.float ? compareWithFloat(graph, inputs, new Set(layers), expected) : [],
     machine: execution.machine,
     statistics: execution.statistics,
+    ...(execution.timeline && { timeline: execution.timeline }),
     bill: bill(machine, execution.statistics, operationsOf(graph).operations),
     memoryHash: execution.machine.memoryHash(),
     seconds,

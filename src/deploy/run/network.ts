@@ -5,6 +5,7 @@ import type { MachineConfig } from '../../cluster/config.ts';
 import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts';
 import { parseElf } from '../../elf/elf.ts';
 import { type Bill, bill } from '../../energy/bill.ts';
+import type { Timeline } from '../../trace/recorder.ts';
 import { deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
@@ -36,6 +37,8 @@ export interface NetworkRun {
   readonly compared: readonly string[];
   /** Evaluate with the integer reference only: no firmware. */
   readonly referenceOnly?: boolean;
+  /** Record when each part of the machine was at work. */
+  readonly record?: boolean;
   /** Rows that stand for padding: they are not the network's own operations. */
   readonly padding?: Padding;
   readonly progress?: (phase: string, instructions?: number) => void;
@@ -49,6 +52,8 @@ export interface FirmwareRun {
   readonly machine: Machine;
   readonly statistics: Statistics;
   readonly bill: Bill;
+  /** Where it was recorded. */
+  readonly timeline?: Timeline;
   readonly wallSeconds: number;
   readonly memoryHash: string;
 }
@@ -104,6 +109,7 @@ export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
   const plan = JSON.parse(await readFile(join(projectDirectory, 'plan.json'), 'utf8')) as Plan;
   const execution = execute(parseElf(await readFile(elf), elf), plan, machine, inputs, {
     ...(engine === undefined ? {} : { engine }),
+    ...(run.record ? { record: true } : {}),
     progress: (instructions) => progress('running the firmware', instructions),
   });
   const outputs = new Map(graph.outputs.map((output) => [output, execution.read(output)]));
@@ -121,6 +127,7 @@ export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
       plan,
       machine: execution.machine,
       statistics: execution.statistics,
+      ...(execution.timeline && { timeline: execution.timeline }),
       bill: bill(machine, execution.statistics, operationsOf(graph, run.padding).operations),
       wallSeconds: execution.wallSeconds,
       memoryHash: execution.machine.memoryHash(),

@@ -1,0 +1,91 @@
+/** The headline figures of one or several runs, and the published ones beside them. */
+import { type PublishedFigure, publishedOf, quantities } from './published.ts';
+import type { RunReport } from './report.ts';
+import { htmlTable, percent, ranged, short, whole } from './text.ts';
+
+/** Whether the accelerator took part. */
+const accelerated = ({ statistics }: RunReport): boolean => statistics.ita.jobs > 0;
+
+/** What tells runs apart: network, machine, engines. */
+const nameOf = (report: RunReport): string =>
+  `${report.network} on ${report.machine.name}${accelerated(report) ? '' : ', harts alone'}`;
+
+type Row = readonly [name: string, of: (report: RunReport) => string, value?: (report: RunReport) => number];
+
+const headline: readonly Row[] = [
+  ['timing', ({ machine }) => machine.timing.mode],
+  ['cycles', ({ bill }) => whole(bill.cycles), ({ bill }) => bill.cycles],
+  ['GOp per inference', ({ bill }) => short(bill.operations / 1e9), ({ bill }) => bill.operations],
+  ['inferences per second', ({ bill }) => short(bill.infPerSecond), ({ bill }) => bill.infPerSecond],
+  ['GOp/s', ({ bill }) => short(bill.gopPerSecond), ({ bill }) => bill.gopPerSecond],
+  ['power, mW', ({ bill }) => ranged(bill.milliwatts), ({ bill }) => bill.milliwatts.nominal],
+  [
+    'energy per inference, mJ',
+    ({ bill }) => ranged(bill.millijoulePerInference),
+    ({ bill }) => bill.millijoulePerInference.nominal,
+  ],
+  ['GOp/J', ({ bill }) => ranged(bill.gopPerJoule), ({ bill }) => bill.gopPerJoule.nominal],
+  ['accelerator busy', ({ bill }) => percent(bill.utilisation.itaBusy)],
+  ['accelerator, of its peak', ({ bill }) => percent(bill.utilisation.itaPeak)],
+  ['DMA busy', ({ bill }) => percent(bill.utilisation.dmaBusy)],
+  [
+    'bytes moved by the DMA',
+    ({ statistics }) => whole(statistics.dma.bytes),
+    ({ statistics }) => statistics.dma.bytes,
+  ],
+  [
+    'instructions',
+    ({ statistics }) => whole(statistics.instructions),
+    ({ statistics }) => statistics.instructions,
+  ],
+];
+
+const ratio = (value: number, base: number): string => (base > 0 ? `${short(value / base)}×` : '');
+
+/** The tables at the head of the page; with two runs and more, a column of each one's ratio to the first. */
+export function comparison(reports: readonly RunReport[]): string {
+  const [first, ...others] = reports;
+  const table = [
+    [
+      '',
+      ...reports.map((report, i) => (others.length > 0 ? `${i + 1}: ${nameOf(report)}` : nameOf(report))),
+      ...others.map((_, i) => `${i + 2} / 1`),
+    ],
+    ...headline.map(([name, of, value]) => [
+      name,
+      ...reports.map(of),
+      ...others.map((report) => (value ? ratio(value(report), value(first)) : '')),
+    ]),
+  ];
+  const notes = new Set(reports.flatMap(({ bill }) => bill.energy.notes));
+  return `<div class="scroll">${htmlTable(table)}</div>
+<ul class="soft">${[...notes].map((note) => `<li>${note}</li>`).join('\n')}</ul>
+${published(reports)}`;
+}
+
+/** Published figures of the networks that ran, with those of the runs. */
+function published(reports: readonly RunReport[]): string {
+  const row = (report: RunReport, figure: PublishedFigure, i: number): string[] => {
+    const [name, of] = quantities[figure.quantity];
+    const ours = of(report.bill);
+    return [
+      `${reports.length > 1 ? `${i + 1}: ` : ''}${name}`,
+      figure.basis,
+      figure.source,
+      short(figure.value),
+      short(ours),
+      `${short(ours / figure.value)}×`,
+    ];
+  };
+  const rows = reports.flatMap((report, i) =>
+    report.complete
+      ? publishedOf(report.network, accelerated(report)).map((figure) => row(report, figure, i))
+      : [],
+  );
+  if (rows.length === 0) return '';
+  return `<h2>Beside the published figures</h2>
+<p class="soft">Of arXiv 2408.02473 at 0.65 V in 22 nm FD-SOI. <b>verbatim</b>: read in the abstract. <b>derived</b>: follows from those.
+<b>recalled</b>: from memory of the paper, not confirmed by any source; nothing is accepted or rejected by it. The published
+machine is the preset snitch-ita's; cycles are comparable in cluster timing only.</p>
+<div class="scroll">${htmlTable([['', 'known', 'where', 'published', 'here', 'ratio'], ...rows], 3)}</div>`;
+}
