@@ -8,7 +8,7 @@ const short = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value === 0 ? '0' : Number(value.toPrecision(3)).toString();
 
 /** `52.1 (41.0 to 66.3)` */
-const ranged = ({ low, nominal, high }: Estimate): string =>
+export const rangeText = ({ low, nominal, high }: Estimate): string =>
   `${short(nominal)} (${short(low)} to ${short(high)})`;
 
 /** Lines on rate, power and energy, with the energy of each component and the reservations. */
@@ -20,13 +20,13 @@ export function billText(bill: Bill): string[] {
     .filter(({ millijoules }) => millijoules.nominal > 0)
     .map(({ name, millijoules }) => [
       name,
-      ranged(millijoules),
+      rangeText(millijoules),
       `${((100 * millijoules.nominal) / total).toFixed(1)} %`,
     ]);
   return [
     `rate         ${short(infPerSecond)} inferences a second at ${volts} V, ${megahertz} MHz: ${short(gopPerSecond)} GOp/s of ${short(operations / 1e9)} GOp each`,
-    `power        ${ranged(milliwatts)} mW`,
-    `energy       ${ranged(millijoulePerInference)} mJ per inference, ${ranged(bill.gopPerJoule)} GOp/J`,
+    `power        ${rangeText(milliwatts)} mW`,
+    `energy       ${rangeText(millijoulePerInference)} mJ per inference, ${rangeText(bill.gopPerJoule)} GOp/J`,
     ...table([['', 'mJ', 'share'], ...rows])
       .split('\n')
       .map((line) => `             ${line}`),

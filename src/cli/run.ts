@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Machine } from '../cluster/machine.ts';
 import { parseElf } from '../elf/elf.ts';
+import { energyOf } from '../energy/energy.ts';
 import { ProcessConsole } from '../host/console.ts';
 import { emitChromeTrace } from '../trace/perfetto.ts';
 import { Recorder } from '../trace/recorder.ts';
@@ -87,6 +88,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
       outcome: outcome.kind,
       status,
       ...statistics,
+      energy: energyOf(machine.config, statistics),
       translation: translationOf(machine) ?? null,
       memoryHash: machine.memoryHash(),
       wallSeconds,

@@ -423,6 +423,7 @@ export class Machine {
   /** The running total of an event since reset. @param now the time of who asks */
   #count(event: PerformanceEvent, index: number, now: number): number {
     const hart = this.cluster.harts[index];
+    const { events } = hart;
     const { statistics: dma } = this.dma;
     const ita = this.ita?.statistics ?? NOTHING;
     const totals: Record<PerformanceEvent, number> = {
@@ -438,18 +439,18 @@ export class Machine {
       ITA_MACS: ita.macs,
       ITA_STALL_CYCLES: ita.stallCycles,
       ITA_WORDS: ita.words,
-      MEMORY_ACCESSES: 0,
-      TCDM_ACCESSES: 0,
-      DRAM_ACCESSES: 0,
-      MULTIPLIES: 0,
-      DIVISIONS: 0,
-      FETCHES: 0,
-      ICACHE_MISSES: 0,
-      STALL_PIPELINE: 0,
-      STALL_FETCH: 0,
-      STALL_TCDM: 0,
-      STALL_DRAM: 0,
-      STALL_DEVICE: 0,
+      MEMORY_ACCESSES: events?.memoryAccesses ?? 0,
+      TCDM_ACCESSES: events?.tcdmAccesses ?? 0,
+      DRAM_ACCESSES: events?.dramAccesses ?? 0,
+      MULTIPLIES: events?.multiplies ?? 0,
+      DIVISIONS: events?.divisions ?? 0,
+      FETCHES: events?.fetches ?? 0,
+      ICACHE_MISSES: events?.icacheMisses ?? 0,
+      STALL_PIPELINE: events?.stalls.pipeline ?? 0,
+      STALL_FETCH: events?.stalls.fetch ?? 0,
+      STALL_TCDM: events?.stalls.tcdm ?? 0,
+      STALL_DRAM: events?.stalls.dram ?? 0,
+      STALL_DEVICE: events?.stalls.device ?? 0,
     };
     return totals[event];
   }

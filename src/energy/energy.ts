@@ -1,5 +1,6 @@
 /** The energy of a run: its events times what each costs, and power times time (docs/energy.md). */
 import type { MachineConfig } from '../cluster/config.ts';
+import type { TimingConfig } from '../cluster/timing.ts';
 import { type ConstantName, type ConstantValues, valuesOf } from './constants.ts';
 import { type Estimate, sumOf, times } from './estimate.ts';
 import { eventsOf, type RunStatistics } from './events.ts';
@@ -50,7 +51,7 @@ export interface EnergyReport {
 export type EnergyConfig = Pick<
   MachineConfig,
   'harts' | 'tcdmBytes' | 'tcdmBanks' | 'ita' | 'operatingPoint' | 'energy'
-> & { readonly timing?: { readonly core: 'snitch' | 'cv32e40p' } };
+> & { readonly timing: Pick<TimingConfig, 'core'> };
 
 /**
  * Shares of the clock tree and of leakage by what a machine has, 1 for the published instance: 9 harts, 128 KiB of TCDM
@@ -82,7 +83,7 @@ export function energyOf(config: EnergyConfig, statistics: RunStatistics): Energ
     events: count,
     millijoules: times(values[constant], count * dynamic),
   });
-  const core = config.timing?.core ?? 'cv32e40p';
+  const { core } = config.timing;
   const clock = sizeOf(config, config.tcdmBytes === 0 ? 0 : config.tcdmBanks / PUBLISHED.tcdmBanks);
   const items: Readonly<Record<ComponentName, readonly EnergyItem[]>> = {
     harts: [

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { override, presets } from '../../src/cluster/config.ts';
+import { Machine } from '../../src/cluster/machine.ts';
+import { TCDM_BASE } from '../../src/device/address-map.ts';
 import { performanceEvents } from '../../src/device/performance-events.ts';
 import type { Hart } from '../../src/hart/hart.ts';
 import { cause } from '../../src/hart/trap.ts';
@@ -123,5 +126,71 @@ describe('mhpmcounter3', () => {
     copy.run(2);
     expect([...copy.cluster.harts[0].x.subarray(5, 7)]).toEqual([...whole.x.subarray(5, 7)]);
     expect(whole.x[5]).toBe(4);
+  });
+});
+
+describe('event counters in cluster timing', () => {
+  const { MEMORY_ACCESSES, TCDM_ACCESSES, DRAM_ACCESSES, MULTIPLIES, DIVISIONS, FETCHES, STALL_PIPELINE } =
+    performanceEvents;
+  const selected = [
+    MEMORY_ACCESSES,
+    TCDM_ACCESSES,
+    DRAM_ACCESSES,
+    MULTIPLIES,
+    DIVISIONS,
+    FETCHES,
+    STALL_PIPELINE,
+  ];
+  /** Selects the events, then does so much of each in a loop that runs `rounds` times, then reads the counters. */
+  const program = (rounds: number): Line[] => [
+    ...selected.map((_, i): Line => ['csrrw', { rd: 0, csr: EVENT + i, rs1: 16 + i }]),
+    ['addi', { rd: 5, rs1: 0, imm: rounds }],
+    ['lw', { rd: 6, rs1: 2, imm: 0 }], // TCDM, three accesses
+    ['sw', { rs2: 6, rs1: 2, imm: 4 }],
+    ['lw', { rd: 6, rs1: 2, imm: 8 }],
+    ['sw', { rs2: 6, rs1: 3, imm: 0 }], // DRAM, one
+    ['mul', { rd: 7, rs1: 5, rs2: 5 }],
+    ['mul', { rd: 8, rs1: 5, rs2: 7 }],
+    ['divu', { rd: 9, rs1: 7, rs2: 5 }],
+    ['addi', { rd: 5, rs1: 5, imm: -1 }],
+    ['bne', { rs1: 5, rs2: 0, imm: -32 }],
+    ...selected.map((_, i): Line => ['csrrs', { rd: 24 + i, csr: COUNTER + i, rs1: 0 }]),
+  ];
+
+  const counts = (rounds: number, engine: 'interpret' | 'translate'): number[] => {
+    const config = override(presets['octa'], { harts: 1, dramBytes: 1 << 20, timing: 'cluster' });
+    const machine = new Machine(config, { engine });
+    machine.bus.poke(CODE, assemble(program(rounds)));
+    const [hart] = machine.cluster.harts;
+    hart.pc = CODE | 0;
+    hart.x[2] = TCDM_BASE;
+    hart.x[3] = CODE + 0x1_0000;
+    for (const [i, { code }] of selected.entries()) hart.x[16 + i] = code;
+    machine.run(selected.length + 1 + 9 * rounds + selected.length);
+    return [...hart.x.subarray(24, 24 + selected.length)];
+  };
+
+  test.each([1, 100, 2000])('count %i rounds of a loop exactly, whatever engine runs it', (rounds) => {
+    const translated = counts(rounds, 'translate');
+    expect(counts(rounds, 'interpret')).toEqual(translated);
+    expect(translated.slice(0, 5)).toEqual([4, 3, 1, 2, 1].map((n) => n * rounds));
+    expect(translated[5]).toBeGreaterThan(0);
+    expect(translated[6]).toBeGreaterThan(rounds); // a taken branch and a division each round
+  });
+
+  test('stay 0 in instruction timing', () => {
+    const hart = run(
+      [
+        ['addi', { rd: 7, rs1: 0, imm: MEMORY_ACCESSES.code }],
+        ['csrrw', { rd: 0, csr: EVENT, rs1: 7 }],
+        ['lw', { rd: 5, rs1: 8, imm: 0 }],
+        read(6),
+        read(9, EVENT),
+      ],
+      (h) => {
+        h.x[8] = CODE;
+      },
+    );
+    expect([hart.x[6], hart.x[9]]).toEqual([0, MEMORY_ACCESSES.code]);
   });
 });
