@@ -9,8 +9,9 @@ import { buildKwt, KWT1, kwtInput } from '../models/kwt.ts';
 import { mfcc } from '../models/mfcc.ts';
 import { parseWav } from '../models/wav.ts';
 import { inputFor, quantise, scalesOf } from '../quantise/quantise.ts';
+import { evaluate } from '../reference/integer.ts';
 import { acceleratorOf } from '../deploy.ts';
-import { type NetworkResult, runNetwork } from './network.ts';
+import { type BuiltNetwork, buildNetwork, type NetworkResult } from './network.ts';
 
 /** A file the user named. */
 export interface NamedFile {
@@ -18,12 +19,10 @@ export interface NamedFile {
   readonly bytes: Uint8Array;
 }
 
-export interface KwtOptions {
+export interface KwtSetup {
   /** Parameters (`.npz`), see src/deploy/models/kwt.ts. */
   readonly weights: NamedFile;
-  /** The clip to recognise: WAVE, 16 kHz, one channel of 16 bits. */
-  readonly clip: NamedFile;
-  /** Clips that ranges are calibrated on; the clip itself when empty. */
+  /** Clips that ranges are calibrated on. */
   readonly calibration: readonly NamedFile[];
   readonly machine: MachineConfig;
   readonly engine?: EngineChoice;
@@ -31,6 +30,8 @@ export interface KwtOptions {
   readonly check: 'none' | 'output' | 'layers';
   /** Evaluate with the integer reference only: no firmware. */
   readonly referenceOnly?: boolean;
+  /** Record when each part of the machine was at work. */
+  readonly record?: boolean;
   readonly l1Bytes?: number;
   readonly workspace: string;
   readonly progress?: (phase: string, instructions?: number) => void;
@@ -44,8 +45,10 @@ export interface Score {
 }
 
 export interface Recognition extends NetworkResult {
-  /** The likeliest word first. */
+  /** Of the firmware, or of the reference where only that ran; the likeliest word first. */
   readonly scores: readonly Score[];
+  /** Of the reference, where it ran. */
+  readonly referenceScores?: readonly Score[];
 }
 
 const PADDING = { rows: KWT1.sequence, valid: KWT1.tokens } as const;
@@ -63,7 +66,12 @@ export function quantisedKwt(
 /** The words by score, from the logits of a quantised network. */
 export function kwtScores(network: Graph, logits: TensorData): Score[] {
   const [scale] = scalesOf(network, 'logits');
-  const values = Array.from(numeric(logits).slice(0, KWT1.labels.length), (q) => q * scale);
+  return scoresOf(Array.from(numeric(logits), (q) => q * scale));
+}
+
+/** The words by score, from the logits of the first row. */
+function scoresOf(logits: readonly number[]): Score[] {
+  const values = logits.slice(0, KWT1.labels.length);
   const most = Math.max(...values);
   const sum = values.reduce((s, v) => s + Math.exp(v - most), 0);
   return KWT1.labels
@@ -73,30 +81,63 @@ export function kwtScores(network: Graph, logits: TensorData): Score[] {
 
 const hash = ({ bytes }: NamedFile): string => createHash('sha256').update(bytes).digest('hex');
 
-/**
- * Recognises the word in a clip.
- * @throws InputError naming the file that is unusable; otherwise like `runNetwork`
- */
-export async function inferKwt(options: KwtOptions): Promise<Recognition> {
-  const { weights, clip, machine, check } = options;
-  const parameters = Arrays.parse(weights.bytes, weights.file);
-  const featuresOf = ({ file, bytes }: NamedFile): Float64Array =>
-    mfcc(parseWav(bytes, file), parameters, file);
-  const features = featuresOf(clip);
-  const calibration = options.calibration.length > 0 ? options.calibration : [clip];
-  const shift = acceleratorOf(machine).softmaxShift === 5 ? 5 : 0;
-  const layers = Array.from({ length: KWT1.layers }, (_, i) => `layer_${String(i).padStart(2, '0')}/output`);
-  const result = await runNetwork({
-    ...options,
-    name: 'kwt1',
-    padding: PADDING,
-    ingredients: { weights: hash(weights), calibration: calibration.map(hash), shift },
-    build: () => {
-      options.progress?.('quantising the network');
-      return quantisedKwt(parameters, calibration.map(featuresOf), shift);
-    },
-    inputs: (network) => new Map([['features', inputFor(network, 'features', kwtInput(features))]]),
-    compared: check === 'none' ? [] : check === 'layers' ? [...layers, 'logits'] : ['logits'],
-  });
-  return { ...result, scores: kwtScores(result.graph, result.outputs.get('logits') as TensorData) };
+/** KWT-1 quantised and built once, for as many clips as one likes. A clip is WAVE, 16 kHz, one channel of 16 bits. */
+export class KeywordSpotter {
+  readonly #parameters: Arrays;
+  readonly #real: Graph;
+  readonly #built: BuiltNetwork;
+
+  private constructor(parameters: Arrays, built: BuiltNetwork) {
+    this.#parameters = parameters;
+    this.#real = buildKwt(parameters);
+    this.#built = built;
+  }
+
+  /** @throws InputError naming the file that is unusable; otherwise like `buildNetwork` */
+  static async build(setup: KwtSetup): Promise<KeywordSpotter> {
+    const { weights, calibration, machine, check } = setup;
+    const parameters = Arrays.parse(weights.bytes, weights.file);
+    const shift = acceleratorOf(machine).softmaxShift === 5 ? 5 : 0;
+    const layers = Array.from(
+      { length: KWT1.layers },
+      (_, i) => `layer_${String(i).padStart(2, '0')}/output`,
+    );
+    const built = await buildNetwork({
+      ...setup,
+      name: 'kwt1',
+      padding: PADDING,
+      ingredients: { weights: hash(weights), calibration: calibration.map(hash), shift },
+      build: () => {
+        setup.progress?.('quantising the network');
+        const features = calibration.map((clip) => featuresOf(clip, parameters));
+        return quantisedKwt(parameters, features, shift);
+      },
+      compared: check === 'none' ? [] : check === 'layers' ? [...layers, 'logits'] : ['logits'],
+    });
+    return new KeywordSpotter(parameters, built);
+  }
+
+  /** The word by the firmware. @throws InputError when the clip is unusable; MachineError when the firmware fails */
+  recognise(clip: NamedFile): Recognition {
+    const { graph } = this.#built;
+    const features = kwtInput(featuresOf(clip, this.#parameters));
+    const result = this.#built.run(new Map([['features', inputFor(graph, 'features', features)]]));
+    const reference = result.reference.get('logits');
+    return {
+      ...result,
+      scores: kwtScores(graph, result.outputs.get('logits') as TensorData),
+      ...(reference ? { referenceScores: kwtScores(graph, reference) } : {}),
+    };
+  }
+
+  /** The word by the network of real numbers. @throws InputError when the clip is unusable */
+  recogniseReal(clip: NamedFile): readonly Score[] {
+    const features = kwtInput(featuresOf(clip, this.#parameters));
+    const logits = evaluate(this.#real, new Map([['features', features]])).get('logits') as TensorData;
+    return scoresOf(Array.from(numeric(logits)));
+  }
 }
+
+/** The features of a clip, [98, 40]. */
+const featuresOf = ({ file, bytes }: NamedFile, parameters: Arrays): Float64Array =>
+  mfcc(parseWav(bytes, file), parameters, file);

@@ -18,15 +18,13 @@ import { evaluateNamed } from '../reference/integer.ts';
 import { compare, type Comparison, execute } from './execute.ts';
 import { Workspace } from './workspace.ts';
 
-export interface NetworkRun {
+export interface NetworkBuild {
   /** Name of the network; begins the names of its directories. */
   readonly name: string;
   /** All that the network is made of: two runs with equal ones share a network. */
   readonly ingredients: unknown;
   /** Makes the integer network when the workspace does not hold it yet. */
   build(): Graph;
-  /** Input tensors of the integer network by name. */
-  inputs(network: Graph): ReadonlyMap<string, TensorData>;
   readonly machine: MachineConfig;
   readonly engine?: EngineChoice;
   /** TCDM budget in bytes. */
@@ -42,6 +40,11 @@ export interface NetworkRun {
   /** Rows that stand for padding: they are not the network's own operations. */
   readonly padding?: Padding;
   readonly progress?: (phase: string, instructions?: number) => void;
+}
+
+export interface NetworkRun extends NetworkBuild {
+  /** Input tensors of the integer network by name. */
+  inputs(network: Graph): ReadonlyMap<string, TensorData>;
 }
 
 /** What the firmware did; absent when only the reference ran. */
@@ -63,16 +66,31 @@ export interface NetworkResult {
   readonly graph: Graph;
   /** The graph outputs by name: the firmware's, or the reference's where only that ran. */
   readonly outputs: ReadonlyMap<string, TensorData>;
+  /** What the integer reference gives, where it was asked: the compared tensors, or the outputs. */
+  readonly reference: ReadonlyMap<string, TensorData>;
   /** One row for each compared tensor. */
   readonly comparisons: readonly Comparison[];
   readonly firmware?: FirmwareRun;
 }
 
-/**
- * Runs a network once.
- * @throws UsageError, DeployError for what the user asked; MachineError when the firmware fails
- */
+/** A network that is ready to run, as often as one likes. */
+export interface BuiltNetwork {
+  readonly graph: Graph;
+  /** Runs it once, on a machine of its own. @throws MachineError when the firmware fails */
+  run(inputs: ReadonlyMap<string, TensorData>): NetworkResult;
+}
+
+/** Builds a network and runs it once. @throws like `buildNetwork` and the run */
 export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
+  const built = await buildNetwork(run);
+  return built.run(run.inputs(built.graph));
+}
+
+/**
+ * Makes a network and its firmware, or finds them in the workspace.
+ * @throws UsageError, DeployError for what the user asked
+ */
+export async function buildNetwork(run: NetworkBuild): Promise<BuiltNetwork> {
   const { name, ingredients, machine, engine, compared, progress = () => undefined } = run;
   const workspace = new Workspace(run.workspace);
   const networkDirectory = await workspace.directory(name, ingredients, async (dir) => {
@@ -81,13 +99,22 @@ export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
   const onnx = join(networkDirectory, 'network.onnx');
   progress('reading the network');
   const graph = inferShapes(parseOnnx(await readFile(onnx), onnx));
-  const inputs = run.inputs(graph);
-  const reference = (names: readonly string[]): Map<string, TensorData> => {
+  const evaluated = (
+    inputs: ReadonlyMap<string, TensorData>,
+    names: readonly string[],
+  ): Map<string, TensorData> => {
+    if (names.length === 0) return new Map();
     progress('computing the integer reference');
     return evaluateNamed(graph, inputs, new Set(names));
   };
   if (run.referenceOnly) {
-    return { networkDirectory, graph, outputs: reference(graph.outputs), comparisons: [] };
+    return {
+      graph,
+      run: (inputs) => {
+        const reference = evaluated(inputs, graph.outputs);
+        return { networkDirectory, graph, outputs: reference, reference, comparisons: [] };
+      },
+    };
   }
 
   const options = {
@@ -107,30 +134,34 @@ export async function runNetwork(run: NetworkRun): Promise<NetworkResult> {
   );
   const elf = join(projectDirectory, 'network.elf');
   const plan = JSON.parse(await readFile(join(projectDirectory, 'plan.json'), 'utf8')) as Plan;
-  const execution = execute(parseElf(await readFile(elf), elf), plan, machine, inputs, {
-    ...(engine === undefined ? {} : { engine }),
-    ...(run.record ? { record: true } : {}),
-    progress: (instructions) => progress('running the firmware', instructions),
-  });
-  const outputs = new Map(graph.outputs.map((output) => [output, execution.read(output)]));
-  const expected = compared.length > 0 ? reference(compared) : new Map<string, TensorData>();
-  return {
-    networkDirectory,
-    graph,
-    outputs,
-    comparisons: compared.map((tensor) =>
-      compare(tensor, execution.read(tensor), expected.get(tensor) as Int8Array),
-    ),
-    firmware: {
-      projectDirectory,
-      elf,
-      plan,
-      machine: execution.machine,
-      statistics: execution.statistics,
-      ...(execution.timeline && { timeline: execution.timeline }),
-      bill: bill(machine, execution.statistics, operationsOf(graph, run.padding).operations),
-      wallSeconds: execution.wallSeconds,
-      memoryHash: execution.machine.memoryHash(),
-    },
+  const program = parseElf(await readFile(elf), elf);
+  const runOnce = (inputs: ReadonlyMap<string, TensorData>): NetworkResult => {
+    const execution = execute(program, plan, machine, inputs, {
+      ...(engine === undefined ? {} : { engine }),
+      ...(run.record ? { record: true } : {}),
+      progress: (instructions) => progress('running the firmware', instructions),
+    });
+    const reference = evaluated(inputs, compared);
+    return {
+      networkDirectory,
+      graph,
+      outputs: new Map(graph.outputs.map((output) => [output, execution.read(output)])),
+      reference,
+      comparisons: compared.map((tensor) =>
+        compare(tensor, execution.read(tensor), reference.get(tensor) as Int8Array),
+      ),
+      firmware: {
+        projectDirectory,
+        elf,
+        plan,
+        machine: execution.machine,
+        statistics: execution.statistics,
+        ...(execution.timeline && { timeline: execution.timeline }),
+        bill: bill(machine, execution.statistics, operationsOf(graph, run.padding).operations),
+        wallSeconds: execution.wallSeconds,
+        memoryHash: execution.machine.memoryHash(),
+      },
+    };
   };
+  return { graph, run: runOnce };
 }
