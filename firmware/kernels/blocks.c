@@ -66,7 +66,7 @@ static uint8_t *other_slot(const struct block_stream *stream, const void *data) 
   return data == stream->l1 ? stream->l1 + stream->slot_bytes : stream->l1;
 }
 
-/** Hart 0 moves every part in one direction that `changed` concerns: of this block, or into the other slots of `index`. */
+/** The driver moves every part in one direction that `changed` concerns: of this block, or into the other slots of `index`. */
 static void transfers(const struct blocks *blocks, struct block *at, enum block_direction direction, uint32_t changed,
                       const uint32_t *index) {
   for (uint32_t s = 0; s < blocks->streams; s++) {
@@ -80,7 +80,7 @@ static void transfers(const struct blocks *blocks, struct block *at, enum block_
 
 /* Behind the barrier the block's parts have arrived, the other slots' results have left, and no hart works on them. */
 bool block_next(const struct blocks *blocks, struct block *at) {
-  const bool leader = hart_id() == 0;
+  const bool leader = drives();
   uint32_t next[BLOCK_MAX_LOOPS] = {0}, changed = UINT32_MAX;
   if (!at->begun) {
     for (uint32_t s = 0; s < blocks->streams; s++) {

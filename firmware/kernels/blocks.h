@@ -57,12 +57,12 @@ struct block {
   uint32_t index[BLOCK_MAX_LOOPS];
   struct block_view view[BLOCK_MAX_STREAMS];
   bool begun;
-  dma_txid issued; /* latest transfer; of hart 0 */
+  dma_txid issued; /* latest transfer; of the hart that drives() */
 };
 
 /**
- * Goes on to the next block, the first one to begin with; every hart calls it, hart 0 moves the data.
- * Returns false when all blocks are done and hart 0 has seen their results arrive in DRAM; others see them after the
+ * Goes on to the next block, the first one to begin with; every hart calls it, the one that drives() moves the data.
+ * Returns false when all blocks are done and that hart has seen their results arrive in DRAM; others see them after the
  * next barrier.
  */
 bool block_next(const struct blocks *blocks, struct block *at);

@@ -28,6 +28,9 @@ export const L1_STACK_BYTES = 16 * 2048;
 /** DRAM set aside for code, inputs and outputs, bytes. */
 const CODE_BYTES = 1 << 20;
 
+/** What computes a network. */
+export type Engines = 'all' | 'harts';
+
 export interface DeployOptions {
   /** TCDM of the machine, bytes; 128 KiB unless given. */
   readonly tcdmBytes?: number;
@@ -37,6 +40,10 @@ export interface DeployOptions {
   readonly l1Bytes?: number;
   /** Softmax shift of the machine's accelerator: 0 unless given. */
   readonly softmaxShift?: number;
+  /** Who computes: the accelerator and the harts, or the harts alone (`--engines`); both unless given. */
+  readonly engines?: Engines;
+  /** Harts that compute, for the cost of steps: 8 unless given. */
+  readonly harts?: number;
   /** Who drives the DMA and the accelerator; hart 0, which sleeps while it waits, unless given. */
   readonly control?: Control;
   /** Whether all harts have what the Xpulp kernels need (hasXpulp); plain C unless given. */
@@ -49,12 +56,6 @@ export interface DeployOptions {
   readonly passes?: PassOptions;
 }
 
-/** The accelerator of a machine. @throws UsageError where it has none */
-export function acceleratorOf(machine: MachineConfig): ItaConfig {
-  if (machine.ita) return machine.ita;
-  throw new UsageError(`machine ${machine.name} has no accelerator; use the preset octa`);
-}
-
 /** On a machine with a hart for moving data the last hart drives; revision A has no event for the end of a job. */
 function controlOf(machine: MachineConfig): Control {
   const last = machine.harts - 1;
@@ -62,15 +63,40 @@ function controlOf(machine: MachineConfig): Control {
   return { driver: xdma ? last : 0, xdma, polled: machine.ita?.revision === 'A' };
 }
 
-/** What a machine says of how to deploy for it. @throws UsageError where it has no accelerator */
-export const optionsFor = (machine: MachineConfig) =>
-  ({
+/** What networks for a machine are made for: its accelerator, or that of the default machine where it has none. */
+export const acceleratorOf = (machine: MachineConfig): Pick<ItaConfig, 'softmaxShift'> =>
+  machine.ita ?? { softmaxShift: 0 };
+
+/** What the user decides beside the machine. */
+export interface Choices {
+  /** `--engines`; without an accelerator the harts compute everything anyway. */
+  readonly engines?: Engines;
+  /** `--kernels`: Xpulp or plain C on the harts; Xpulp unless given, where all harts have it. */
+  readonly kernels?: 'plain' | 'xpulp';
+}
+
+/**
+ * What a machine says of how to deploy for it.
+ * @throws UsageError where the harts lack what the kernels use
+ */
+export function optionsFor(machine: MachineConfig, { engines, kernels }: Choices = {}) {
+  const control = controlOf(machine);
+  const workers = control.driver === 0 ? machine.harts : control.driver;
+  if (kernels === 'xpulp' && !hasXpulp(machine, workers)) {
+    throw new UsageError(
+      `the harts of machine ${machine.name} have no Xpulp kernels: they need xcvalu, xcvhwlp, xcvmem and xcvsimd (see --isa)`,
+    );
+  }
+  return {
     tcdmBytes: machine.tcdmBytes,
     dramBytes: machine.dramBytes,
     softmaxShift: acceleratorOf(machine).softmaxShift,
-    xpulp: hasXpulp(machine),
-    control: controlOf(machine),
-  }) satisfies DeployOptions;
+    engines: machine.ita ? (engines ?? 'all') : 'harts',
+    harts: workers,
+    xpulp: kernels === undefined ? hasXpulp(machine) : kernels === 'xpulp',
+    control,
+  } satisfies DeployOptions;
+}
 
 /**
  * Turns a network into firmware sources and the report of every decision.
@@ -81,6 +107,8 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     tcdmBytes = 128 * 1024,
     dramBytes = 64 << 20,
     softmaxShift = 0,
+    engines = 'all',
+    harts = 8,
     xpulp = false,
     control = { driver: 0, xdma: false, polled: false },
     keep = 'none',
@@ -88,8 +116,9 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     passes,
   } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
-  const program = lower(check(graph), { softmaxShift, xpulp }, passes);
-  const tiled = tile(program, l1Bytes);
+  const limits = { softmaxShift, accelerator: engines === 'all', harts, xpulp };
+  const program = lower(check(graph), limits, passes);
+  const tiled = tile(program, l1Bytes, { harts, xpulp });
   const deployment = emitProject(
     tiled,
     allocate(tiled, keep),

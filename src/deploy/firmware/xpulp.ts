@@ -5,9 +5,9 @@ import { parseIsa } from '../../isa/isa.ts';
 /** What the Xpulp kernels use. */
 const EXTENSIONS = ['xcvalu', 'xcvhwlp', 'xcvmem', 'xcvsimd'];
 
-/** All harts share the work, so all of them need the extensions. */
-export function hasXpulp(machine: MachineConfig): boolean {
-  return Array.from({ length: machine.harts }, (_, hart) => parseIsa(isaOf(machine, hart))).every((isa) =>
+/** The first `harts` of them share the work, all unless given, and all of these need the extensions. */
+export function hasXpulp(machine: MachineConfig, harts = machine.harts): boolean {
+  return Array.from({ length: harts }, (_, hart) => parseIsa(isaOf(machine, hart))).every((isa) =>
     EXTENSIONS.every((name) => isa.has(name)),
   );
 }

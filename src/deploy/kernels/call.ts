@@ -48,6 +48,8 @@ export interface Operation {
   readonly outputs: readonly Tensor[];
   /** The requantisation that the kernel does on the way out, and then writes what this node would. */
   readonly requant?: Operation;
+  /** A requantisation whose result is clipped at 0 as well. */
+  readonly relu?: boolean;
 }
 
 /** How an operator becomes calls of kernels: for output `index` of the node. */

@@ -18,7 +18,7 @@ import {
   unsupported,
   valueOf,
 } from './call.ts';
-import { requantConstants } from './rescaling.ts';
+import { reachOf, requantConstants } from './rescaling.ts';
 import { broadcastSteps, walkOf } from './walk.ts';
 
 /** WINDOW_AXES of window.h. */
@@ -43,10 +43,14 @@ export function takesRequant(requant: Operation, axis: number): boolean {
   );
 }
 
-/** What a product writes: sums, or their requantisation. `axis` of the sums is the columns or filters. */
-function destination({ node, outputs, requant }: Operation, axis: number): Fields {
+/**
+ * What a product writes: sums, or their requantisation.
+ * @param axis of the sums: the columns or filters
+ * @param reach largest magnitude of a sum
+ */
+function destination({ node, outputs, requant }: Operation, axis: number, reach: number): Fields {
   if (!requant) return { y: result(node, outputs[0]) };
-  const { by, mul, add } = requantConstants(requant);
+  const { by, mul, add } = requantConstants(requant, reach);
   const [sums] = outputs;
   return {
     y: result(requant.node, requant.outputs[0]),
@@ -90,6 +94,8 @@ function gemm(operation: Operation, matrices: Matrices): KernelCall[] {
   const wide = c && broadcastSteps(c.shape, shape);
   const along = (t: Tensor): number[] =>
     broadcastSteps(t.shape.slice(0, -2), batch).map((step) => step * elements(t.shape.slice(-2)));
+  const terms = inner * (reachOf(a) + Math.abs(zeros[0])) * (reachOf(b) + Math.abs(zeros[1]));
+  const reach = Math.abs(alpha) * terms + (c ? Math.abs(beta) * reachOf(c) : 0);
   return [
     {
       kernel: 'gemm',
@@ -98,7 +104,7 @@ function gemm(operation: Operation, matrices: Matrices): KernelCall[] {
         a: source(node, a),
         b: source(node, b),
         c: source(node, c),
-        ...destination(operation, shape.length - 1),
+        ...destination(operation, shape.length - 1, reach),
         batch: walkOf(node, batch, [along(a), along(b), wide ? wide.slice(0, -2) : batch.map(() => 0)]),
         rows,
         inner,
@@ -151,6 +157,8 @@ function conv(operation: Operation, bias: Tensor | undefined, zero: number): Ker
   const { node, inputs } = operation;
   const [x, w] = inputs;
   const { batch, group, inputs: channels, outputs, window } = convLayout(node, x, w);
+  const taps = channels * window.reduce((n, { kernel }) => n * kernel, 1);
+  const reach = taps * (reachOf(x) + Math.abs(zero)) * reachOf(w) + (bias ? reachOf(bias) : 0);
   return [
     {
       kernel: 'conv',
@@ -159,7 +167,7 @@ function conv(operation: Operation, bias: Tensor | undefined, zero: number): Ker
         x: source(node, x),
         w: source(node, w),
         bias: source(node, bias),
-        ...destination(operation, 1),
+        ...destination(operation, 1, reach),
         batch,
         groups: group,
         inputs: channels,

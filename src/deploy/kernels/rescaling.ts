@@ -26,13 +26,29 @@ export function levelBounds(node: Node, signed = isSigned(node)): { least: numbe
   return signed ? { least: -levels / 2, most: levels / 2 - 1 } : { least: 0, most: levels - 1 };
 }
 
-/** Initialiser of struct rescaling. */
+/** Largest magnitude of a tensor's elements: of its data, or of its type. */
+export function reachOf({ type, data }: Tensor): number {
+  if (data) return largest(numeric(data));
+  return { bool: 1, int8: 128, uint8: 255, int16: 2 ** 15 }[type as string] ?? 2 ** 31;
+}
+
+function largest(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]));
+  return most;
+}
+
+/**
+ * Initialiser of struct rescaling.
+ * @param reach largest magnitude of what is rescaled
+ */
 function rescaling(
   node: Node,
   mul: ArrayLike<number>,
   add: ArrayLike<number>,
   div: number,
   bounds: { least: number; most: number },
+  reach: number,
 ): Argument {
   if (!Number.isSafeInteger(div) || div < 1)
     throw unsupported(node, `divides by ${div}, expected a positive integer`);
@@ -45,17 +61,26 @@ function rescaling(
       shift: Number.isInteger(shift) ? shift : -1,
       least: bounds.least,
       most: bounds.most,
+      narrow: Number.isInteger(shift) && shift < 32 && reach * largest(mul) + largest(add) < 2 ** 31,
     },
   };
 }
 
-/** The constants of a RequantShift: struct rescaling, and the tensors they come from. */
-export function requantConstants({ node, inputs }: Operation): { by: Argument; mul: Tensor; add: Tensor } {
+/**
+ * The constants of a RequantShift: struct rescaling, and the tensors they come from.
+ * @param reach largest magnitude of what is rescaled
+ */
+export function requantConstants(
+  { node, inputs, relu }: Operation,
+  reach: number,
+): { by: Argument; mul: Tensor; add: Tensor } {
   const [, mul, add] = inputs;
   const rounding = Math.floor(requantRounding(node));
   const sums = Float64Array.from(numeric(add.data ?? new Int8Array()), (x) => x + rounding);
   valuesOf(node, add);
-  const by = rescaling(node, valuesOf(node, mul), sums, numberAttribute(node, 'div'), levelBounds(node));
+  const { least, most } = levelBounds(node);
+  const bounds = { least: relu ? Math.max(least, 0) : least, most };
+  const by = rescaling(node, valuesOf(node, mul), sums, numberAttribute(node, 'div'), bounds, reach);
   return { by, mul, add };
 }
 
@@ -63,7 +88,7 @@ const requantShift: Lowering = (operation) => {
   requireIntegers(operation);
   const { node, inputs, outputs } = operation;
   const [x] = inputs;
-  const { by, mul, add } = requantConstants(operation);
+  const { by, mul, add } = requantConstants(operation, reachOf(x));
   const along = ({ shape }: Tensor): number[] => broadcastSteps(channelShape(x.shape, shape), x.shape);
   return [
     {
@@ -96,7 +121,7 @@ const iNoNorm: Lowering = (operation) => {
       fields: {
         x: source(node, x),
         y: result(node, outputs[0]),
-        by: rescaling(node, scale, offset, numberAttribute(node, 'D'), levelBounds(node, true)),
+        by: rescaling(node, scale, offset, numberAttribute(node, 'D'), levelBounds(node, true), reachOf(x)),
         walk: walkOf(node, x.shape, [denseSteps(x.shape), along(weight), along(bias)]),
       },
     },

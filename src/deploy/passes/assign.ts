@@ -10,6 +10,8 @@ import type { AttentionStep, GatherStep, LinearStep, SumStep, TiledKind } from '
 export interface AcceleratorLimits {
   /** 0 or 5: one octave of the softmax is 1 or 32 LSB. */
   readonly softmaxShift: number;
+  /** false: there is no accelerator, or none is to be used. */
+  readonly accelerator?: boolean;
   /** Of the machine, for what a step costs the harts: 8 in plain C unless given. */
   readonly harts?: number;
   readonly xpulp?: boolean;

@@ -16,7 +16,7 @@ import { costsOf } from './cost.ts';
 import { fuse, type Declined } from './fuse.ts';
 import type { PassOptions, PassReport } from './pass.ts';
 import { BY_COST, optimise } from './passes.ts';
-import { ENGINE } from './rules.ts';
+import { ENGINE, ENGINE_PASSES } from './rules.ts';
 import { inputsOf, renamed, type KernelStep, type Program, type Step } from './steps.ts';
 
 /** Nodes that only exist between decomposition and lowering, not made by the fusing rules. */
@@ -27,10 +27,15 @@ const isFused = (node: Node): boolean => node.domain === ENGINE && !PLAIN_ENGINE
 /** The root a fused node's name stands for. */
 const rootOf = (name: string): string => name.replace(/\.transposed$/, '');
 
+/** Passes without use where the accelerator is not to be used. */
+const ACCELERATOR_PASSES = ENGINE_PASSES.filter(({ accelerator }) => accelerator).map(({ name }) => name);
+
 interface Assigned {
   readonly graph: Graph;
   /** Steps of fused nodes, by the node. */
   readonly steps: ReadonlyMap<Node, Step>;
+  /** Why what no pattern took runs on the harts. */
+  readonly otherwise: string;
 }
 
 /** Fuses and assigns engines until every fused node has a step; a refused one is left unfused in the next round. */
@@ -38,8 +43,9 @@ function assignEngines(
   graph: Graph,
   limits: AcceleratorLimits,
   declined: Declined,
-  { disabled, observe }: PassOptions,
+  { disabled: off, observe }: PassOptions,
 ): Assigned {
+  const disabled = limits.accelerator === false ? new Set([...(off ?? []), ...ACCELERATOR_PASSES]) : off;
   for (;;) {
     const reports: [PassReport, Graph][] = [];
     const fused = fuse(graph, declined, { disabled, observe: (...report) => reports.push(report) });
@@ -72,7 +78,9 @@ function assignEngines(
       refused.set(rootOf(name), reason);
     if (refused.size === 0) {
       for (const [report, after] of reports) observe?.(report, after);
-      return { graph: fused, steps };
+      const otherwise =
+        limits.accelerator === false ? 'the accelerator is not used' : 'no accelerator pattern';
+      return { graph: fused, steps, otherwise };
     }
     for (const [name, reason] of refused) declined.set(name, reason);
   }
@@ -101,6 +109,7 @@ class Lowering {
   readonly #graph: Graph;
   readonly #fused: ReadonlyMap<Node, Step>;
   readonly #declined: Declined;
+  readonly #otherwise: string;
   readonly #tensors: Map<string, Tensor>;
   readonly #steps: Step[] = [];
   readonly #views = new Map<string, string>();
@@ -110,25 +119,30 @@ class Lowering {
   readonly #dense = new Map<string, string>();
   readonly #padded = new Map<string, string>();
 
-  constructor({ graph, steps }: Assigned, declined: Declined) {
+  constructor({ graph, steps, otherwise }: Assigned, declined: Declined) {
     this.#graph = graph;
+    this.#otherwise = otherwise;
     this.#fused = steps;
     this.#declined = declined;
     this.#tensors = new Map(graph.tensors);
-    this.#tiled = new Set([...steps.values()].flatMap((step) => [...inputsOf(step), step.output]));
+    // Sums and gathers take any layout; tiles of the accelerator are why tensors are padded.
+    const all = [...steps.values()];
+    const tiled = all.some(({ engine }) => engine === 'ita') ? all : [];
+    this.#tiled = new Set(tiled.flatMap((step) => [...inputsOf(step), step.output]));
   }
 
   program(): Program {
     const { name, nodes, inputs, outputs, metadata } = this.#graph;
     for (const input of inputs) this.#afterTiled(input, 'the input');
     const fusable = this.#products();
+    const clipped = this.#relus();
     for (const node of nodes) {
       const step = this.#fused.get(node);
       if (step) {
         this.#steps.push(renamed(step, (tensor) => this.#padded.get(tensor) ?? tensor));
         this.#afterTiled(step.output, step.sources);
-      } else if (!fusable.has(node.outputs[0])) {
-        this.#kernel(node, fusable);
+      } else if (!fusable.has(node.outputs[0]) && !clipped.has(node.outputs[0])) {
+        this.#kernel(node, fusable, clipped);
       }
     }
     const padded = new Set(
@@ -208,13 +222,33 @@ class Lowering {
     });
   }
 
+  /** Requantisations whose only reader is a Relu, which clips as they do, by the tensor between them. */
+  #relus(): Map<string, Node> {
+    const { nodes, outputs } = this.#graph;
+    const readers = this.#readers();
+    const found = new Map<string, Node>();
+    for (const node of nodes) {
+      const [y] = node.outputs;
+      if (node.op !== 'RequantShift' || node.domain === ENGINE || outputs.includes(y)) continue;
+      const [relu, ...others] = readers.get(y) ?? [];
+      if (relu?.op === 'Relu' && others.length === 0 && this.#tensor(y).type === 'int8') found.set(y, node);
+    }
+    return found;
+  }
+
+  /** Nodes that read each tensor. */
+  #readers(): Map<string, Node[]> {
+    const readers = new Map<string, Node[]>();
+    for (const node of this.#graph.nodes) {
+      for (const input of new Set(node.inputs)) readers.set(input, [...(readers.get(input) ?? []), node]);
+    }
+    return readers;
+  }
+
   /** Products whose only reader is a requantisation that the product's kernel does on the way out. */
   #products(): Map<string, Node> {
     const { nodes, outputs } = this.#graph;
-    const readers = new Map<string, Node[]>();
-    for (const node of nodes) {
-      for (const input of new Set(node.inputs)) readers.set(input, [...(readers.get(input) ?? []), node]);
-    }
+    const readers = this.#readers();
     const producers = new Map(nodes.map((node) => [node.outputs[0], node]));
     const found = new Map<string, Node>();
     for (const node of nodes) {
@@ -244,13 +278,23 @@ class Lowering {
     return operationOf({ ...this.#graph, tensors: this.#tensors }, { ...node, inputs });
   }
 
-  #kernel(node: Node, fusable: ReadonlyMap<string, Node>): void {
-    const product = node.op === 'RequantShift' ? fusable.get(node.inputs[0]) : undefined;
-    const own = this.#operation(node);
+  #kernel(node: Node, fusable: ReadonlyMap<string, Node>, clipped: ReadonlyMap<string, Node>): void {
+    const requant = node.op === 'Relu' ? clipped.get(node.inputs[0]) : undefined;
+    const last = requant ?? node;
+    const product = last.op === 'RequantShift' ? fusable.get(last.inputs[0]) : undefined;
+    const outer = this.#operation(last);
+    const own: Operation = requant
+      ? {
+          ...outer,
+          node: { ...last, outputs: node.outputs },
+          outputs: this.#operation(node).outputs,
+          relu: true,
+        }
+      : outer;
     const operation = product ? { ...this.#operation(product), requant: own } : own;
     const [x] = operation.inputs;
     const outside = [...this.#graph.outputs, ...this.#graph.inputs];
-    if (!product && isView(operation) && !x.data && !outside.includes(node.outputs[0])) {
+    if (!product && !requant && isView(operation) && !x.data && !outside.includes(node.outputs[0])) {
       this.#views.set(node.outputs[0], this.#views.get(x.name) ?? x.name);
       this.#pad(node.outputs[0], node.name);
       return;
@@ -259,30 +303,28 @@ class Lowering {
       if (output === '' || (HELD[this.#tensor(output).type] && elements(this.#tensor(output).shape) === 0))
         return;
       const calls = callsOf(operation, index);
-      this.#steps.push(this.#step(node, product, output, calls, operation));
+      this.#steps.push(this.#step(node, [product, requant], output, calls, operation));
       this.#pad(output, node.name);
     });
   }
 
   #step(
     node: Node,
-    product: Node | undefined,
+    before: readonly (Node | undefined)[],
     output: string,
     calls: readonly KernelCall[],
     { inputs }: Operation,
   ): KernelStep {
-    const reasons = [product, node].flatMap((n) => (n ? (this.#declined.get(n.name) ?? []) : []));
-    const named = [product, node].flatMap((n) => {
-      const sources = n?.attributes.sources;
-      return n ? [typeof sources === 'string' ? sources : n.name] : [];
-    });
-    const what = [product?.op, node.op].filter((op) => op !== undefined).join(' and ');
+    const all = [...before, node].filter((n) => n !== undefined);
+    const reasons = all.flatMap((n) => this.#declined.get(n.name) ?? []);
+    const named = all.map((n) => (typeof n.attributes.sources === 'string' ? n.attributes.sources : n.name));
+    const what = all.map(({ op }) => op).join(' and ');
     return {
       name: node.name,
       sources: [...new Set(named)].join(', '),
       kind: 'kernel',
       engine: 'harts',
-      reason: reasons.length > 0 ? `${what}: ${reasons.join('; ')}` : `${what}: no accelerator pattern`,
+      reason: reasons.length > 0 ? `${what}: ${reasons.join('; ')}` : `${what}: ${this.#otherwise}`,
       output,
       inputs: [...new Set(inputs.filter((tensor) => tensor && !tensor.data).map(({ name }) => name))],
       calls,

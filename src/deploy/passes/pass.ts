@@ -13,6 +13,8 @@ export interface Pass {
   readonly rules?: readonly Rule[];
   /** The deployment cannot do without it: it has no switch. */
   readonly always?: boolean;
+  /** It makes what only the accelerator executes, and is left out where that is not to be used. */
+  readonly accelerator?: boolean;
   /** Left out where that pass is, which undoes what no engine executes. */
   readonly needs?: string;
   /** Instead of rules. @returns the graph itself where there is nothing to do */

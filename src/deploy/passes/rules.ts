@@ -14,6 +14,7 @@ import type { Attribute, Node, Tensor } from '../graph/graph.ts';
 import { axisOf, sliceRanges } from '../graph/shapes.ts';
 import { ADDEND_INTO_BIAS } from './addend.ts';
 import type { Pass } from './pass.ts';
+import { PRODUCT_RULES } from './products.ts';
 import { any, constant, node, type Match, type Replacement, type Rule } from './rewrite.ts';
 import { requantShift } from './requant.ts';
 
@@ -348,17 +349,25 @@ export const ENGINE_PASSES: readonly Pass[] = [
   {
     name: 'fuse-linear',
     does: 'products with a constant matrix, their bias and requantisation become linear layers of the accelerator',
+    accelerator: true,
     rules: LINEAR,
   },
-  { name: 'fuse-relu', does: 'Relu after a linear layer is its activation', rules: RELU },
+  {
+    name: 'fuse-relu',
+    does: 'Relu after a linear layer is its activation',
+    accelerator: true,
+    rules: RELU,
+  },
   {
     name: 'fold-addends',
     does: 'addends of requantisations that the accelerator cannot add after scaling move into the bias',
+    accelerator: true,
     rules: [ADDEND_INTO_BIAS],
   },
   {
     name: 'fuse-head',
     does: 'a head of attention becomes one run of the accelerator, its values written transposed by their linear layer',
+    accelerator: true,
     rules: ATTENTION,
   },
   {
@@ -370,6 +379,11 @@ export const ENGINE_PASSES: readonly Pass[] = [
     name: 'fuse-sum',
     does: 'sums of int8 tensors become one step with their requantisation or normalisation',
     rules: SUM,
+  },
+  {
+    name: 'fuse-product',
+    does: 'products left for the harts take up the bias that is added to them, and the transposition of their right operand',
+    rules: PRODUCT_RULES,
   },
 ];
 

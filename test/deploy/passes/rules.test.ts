@@ -86,6 +86,23 @@ const CASES: Readonly<
     network: (n) => [n.norm('y', n.input('a', 4, 4))],
     fused: ['NormSum y/weight y/bias a'],
   },
+  'MatMul with a transposed right operand is a Gemm': {
+    network: (n) => {
+      const turned = n.graph.node('Transpose', 'turned', [n.input('b', 5, 6)], {
+        attributes: { perm: [1, 0] },
+      });
+      return [n.graph.node('MatMul', 'y', [n.input('a', 4, 6), turned])];
+    },
+    fused: ['Gemm a b'],
+  },
+  'MatMul and the Add of a constant are a Gemm': {
+    network: (n) => {
+      const product = n.graph.node('MatMul', 'product', [n.input('a', 4, 6), n.input('b', 6, 3)]);
+      const bias = n.graph.constant('bias', 'int32', [3], [5, -900, 70]);
+      return [n.graph.node('Add', 'y', [bias, product])];
+    },
+    fused: ['Gemm a b bias'],
+  },
 };
 
 /** x [64, 48] times w [48, 32], given as the attributes say. */
