@@ -158,6 +158,7 @@ export class Machine {
       harts: config.harts,
       transport: bus,
       ...config.dma,
+      onBeats: this.banks && beatsAt(this.banks, config),
       onDone: (hart) => {
         this.activity?.transferDone(clock.now);
         this.xdma.finished(hart);
@@ -377,6 +378,7 @@ export class Machine {
       clock: this.clock,
       ...ita,
       timing: ita,
+      banks: this.banks,
       onDone: () => {
         this.activity?.jobDone(this.clock.now);
         this.peripherals.jobFinished(0);
@@ -468,6 +470,15 @@ export class Machine {
     return `deadlock at cycle ${this.statistics.cycles}: every hart sleeps and nothing is pending that could wake one\n${rows.join('\n')}`;
   }
 }
+
+/** Lets the DMA's beats on the TCDM take its banks. */
+const beatsAt =
+  (banks: Banks, { tcdmBytes, dma: { busBytes } }: MachineConfig) =>
+  (address: number, bytes: number, cycle: number): void => {
+    if (address < TCDM_BASE || address >= TCDM_BASE + tcdmBytes) return;
+    const first = address - (address % busBytes);
+    banks.occupyBeats(first, busBytes, Math.ceil((address + bytes - first) / busBytes), cycle);
+  };
 
 function regionsOf(config: MachineConfig): RamRegion[] {
   const tcdm = { name: 'TCDM', base: TCDM_BASE, bytes: config.tcdmBytes, writable: true };

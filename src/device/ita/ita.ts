@@ -14,7 +14,7 @@ import {
   type JobRegister,
 } from './registers.ts';
 import { type SoftmaxShift, TILE } from './reference.ts';
-import { type BankUse, earliest, request } from './port.ts';
+import { type BankUse, request } from './port.ts';
 import {
   COMMITTED_TO_BUSY,
   IDLE_BETWEEN_JOBS,
@@ -76,9 +76,8 @@ interface Control {
   /** Length of the job that runs or ran last, as far as it is known, and of that what refused requests added. */
   cycles: number;
   stalls: number;
-  /** Its requests that have not been granted, cycles in which one was refused, and up to which cycle of the job that is so. */
+  /** Its requests that have not been granted, and up to which cycle of the job that is so. */
   left: number;
-  refused: number;
   requested: number;
   /** Its cycles after the last request. */
   after: number;
@@ -98,7 +97,6 @@ const POWER_ON: Control = {
   cycles: 0,
   stalls: 0,
   left: 0,
-  refused: 0,
   requested: 0,
   after: 0,
   status: 0,
@@ -315,7 +313,7 @@ export class Ita implements Device {
     const job = this.#jobs[control.running];
     const division = this.#engine.start(job);
     const { cycles, requests, before, after } = jobLength(this.#timing, job.get('CTRL_STREAM'), division);
-    Object.assign(control, { cycles, stalls: 0, left: requests, refused: 0, requested: before, after });
+    Object.assign(control, { cycles, stalls: 0, left: requests, requested: before, after });
     control.busy = true;
     this.#timer.after(cycles);
   }
@@ -332,18 +330,14 @@ export class Ita implements Device {
     this.#timer.after(more);
   }
 
-  /** Makes the requests of the cycles that have passed; returns how long those that are left take at least. */
+  /** Makes the requests of the cycles that have passed; returns how many are left, which take a cycle each at least. */
   #unfinished(banks: BankUse): number {
     const control = this.#control;
     const start = this.#clock.now - control.cycles;
     const end = control.cycles - control.after;
-    const from = control.requested;
-    const before = control.refused;
-    const { left, refused } = request(banks, this.#timing.ports, control, start + from, start + end);
-    control.left = left;
-    control.refused = refused;
+    control.left = request(banks, this.#timing.ports, control.left, start + control.requested, start + end);
     control.requested = end;
-    return left === 0 ? 0 : earliest({ left, refused: refused - before }, end - from);
+    return control.left;
   }
 
   #complete(): void {

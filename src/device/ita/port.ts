@@ -11,40 +11,17 @@ export interface BankUse {
   busy(first: number, count: number, cycle: number): boolean;
 }
 
-/** Requests of a job on their way. */
-export interface Requests {
-  /** Those that have not been granted. */
-  readonly left: number;
-  /** Cycles in which one was refused. */
-  readonly refused: number;
-}
-
 /**
- * Makes the requests of cycles `from` to `to`, the last one not included. Neighbouring words of a tile lie in
- * neighbouring banks, so that requests take turns over the banks. A hart that meets the accelerator at a bank wins: the banks'
- * round robin granted the accelerator last. The DMA wins always.
+ * Makes `left` requests in cycles `from` to `to`, the last one not included; returns how many remain. Neighbouring words of
+ * a tile lie in neighbouring banks, so that requests take turns over the banks. A hart that meets the accelerator at a
+ * bank wins: the banks' round robin granted the accelerator last. The DMA wins always.
  */
-export function request(
-  use: BankUse,
-  ports: number,
-  { left, refused }: Requests,
-  from: number,
-  to: number,
-): Requests {
+export function request(use: BankUse, ports: number, left: number, from: number, to: number): number {
   const banks = Math.min(ports, use.count);
   const groups = use.count / banks;
   let wanted = left;
-  let waited = refused;
   for (let cycle = from; cycle < to && wanted > 0; cycle++) {
-    if (use.busy((wanted % groups) * banks, banks, cycle)) waited++;
-    else wanted--;
+    if (!use.busy((wanted % groups) * banks, banks, cycle)) wanted--;
   }
-  return { left: wanted, refused: waited };
+  return wanted;
 }
-
-/**
- * Cycles until the requests that are left can be through at the earliest, given the share of `cycles` that were
- * refused.
- */
-export const earliest = ({ left, refused }: Requests, cycles: number): number =>
-  Math.max(left, Math.floor((left * cycles) / Math.max(1, cycles - refused)));
