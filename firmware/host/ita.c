@@ -135,4 +135,33 @@ void ita_submit(const struct ita_job *job) {
   advance(inner, outer);
 }
 
+static void unpack(uint8_t *bytes, uintptr_t low, uintptr_t high) {
+  for (unsigned i = 0; i < 4; i++) bytes[i] = (uint8_t)(low >> 8 * i), bytes[4 + i] = (uint8_t)(high >> 8 * i);
+}
+
+/* Every layer ends with its last job, so that its registers may be written for some of its jobs only. */
+void ita_put_layer(const uintptr_t words[ITA_LAYER_WORDS]) {
+  struct ita_layer_config *config = &ita.config;
+  config->tiles_s = words[0] & 15, config->tiles_e = words[0] >> 4 & 15;
+  config->tiles_p = words[0] >> 8 & 15, config->tiles_f = words[0] >> 12 & 15;
+  unpack(config->mult, words[1], words[2]);
+  unpack(config->shift, words[3], words[4]);
+  unpack((uint8_t *)config->add, words[5], words[6]);
+  config->layer = words[7] & 3;
+  config->activation = words[7] >> 2 & 3;
+  config->act_mult = words[8] & 0xff;
+  config->act_shift = words[8] >> 8 & 0xff;
+  config->act_add = (int8_t)(words[8] >> 16 & 0xff);
+}
+
+void ita_put_job(const uintptr_t words[ITA_JOB_WORDS]) {
+  const struct ita_job job = {.input = (const int8_t *)words[0],
+                              .weight = (const int8_t *)words[1],
+                              .next_weight = (const int8_t *)words[2],
+                              .bias = (const uint8_t *)words[3],
+                              .output = (int8_t *)words[4],
+                              .stream = (uint32_t)words[5]};
+  ita_submit(&job);
+}
+
 void ita_wait(unsigned pending) { (void)pending; }

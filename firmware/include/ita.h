@@ -50,6 +50,15 @@ void ita_program(const struct ita_job *job);
 /** Queues the job that was programmed. */
 void ita_trigger(void);
 
+/** What a compiler states word by word: a layer's registers TILES to ADD1, CTRL_ENGINE and ACT_REQUANT, a job's in the order of struct ita_job. */
+enum { ITA_LAYER_WORDS = 9, ITA_JOB_WORDS = 6 };
+
+/** Writes a layer's registers for the next job alone: contexts keep theirs, so the first jobs of a layer need them, one each. */
+void ita_put_layer(const uintptr_t words[ITA_LAYER_WORDS]);
+
+/** Queues a job; a context must be free. */
+void ita_put_job(const uintptr_t words[ITA_JOB_WORDS]);
+
 /** Queues a job, waiting while all contexts are taken. */
 void ita_submit(const struct ita_job *job);
 

@@ -103,6 +103,28 @@ void ita_submit(const struct ita_job *job) {
   ita_trigger();
 }
 
+void ita_put_layer(const uintptr_t words[ITA_LAYER_WORDS]) {
+  set(ITA_TILES_OFFSET, words[0]);
+  set(ITA_EPS_MULT0_OFFSET, words[1]);
+  set(ITA_EPS_MULT1_OFFSET, words[2]);
+  set(ITA_RIGHT_SHIFT0_OFFSET, words[3]);
+  set(ITA_RIGHT_SHIFT1_OFFSET, words[4]);
+  set(ITA_ADD0_OFFSET, words[5]);
+  set(ITA_ADD1_OFFSET, words[6]);
+  set(ITA_CTRL_ENGINE_OFFSET, words[7]);
+  set(ITA_ACT_REQUANT_OFFSET, words[8]);
+}
+
+void ita_put_job(const uintptr_t words[ITA_JOB_WORDS]) {
+  set(ITA_INPUT_PTR_OFFSET, words[0]);
+  set(ITA_WEIGHT_PTR0_OFFSET, words[1]);
+  set(ITA_WEIGHT_PTR1_OFFSET, words[2]);
+  set(ITA_BIAS_PTR_OFFSET, words[3]);
+  set(ITA_OUTPUT_PTR_OFFSET, words[4]);
+  set(ITA_CTRL_STREAM_OFFSET, words[5]);
+  ita_trigger();
+}
+
 #ifdef OCTET_POLLED
 void ita_wait(unsigned pending) {
   (void)pending;

@@ -12,6 +12,7 @@ import {
   optionsFor,
   type Plan,
   type ReadData,
+  type ScheduleKind,
   writeProject,
 } from '../deploy/deploy.ts';
 import { ARRAY, fromNumbers, isFloat, numeric } from '../deploy/graph/elements.ts';
@@ -27,6 +28,7 @@ import { executeOnHost } from '../deploy/run/host.ts';
 import { parseElf, type Program } from '../elf/elf.ts';
 import { InputError, UsageError } from '../errors.ts';
 import { addMachineOptions, type MachineFlags, machineOf, parseSize, readInput } from './options.ts';
+import { scheduleOption } from './schedule-option.ts';
 import { addPassOptions, type PassFlags, passOptions } from './passes.ts';
 import { bytesText, grouped, mismatchText, Progress } from './text.ts';
 
@@ -36,6 +38,7 @@ interface DeployFlags extends MachineFlags, PassFlags {
   readonly check?: boolean;
   readonly target: 'cluster' | 'host';
   readonly l1?: number;
+  readonly schedule?: ScheduleKind;
   readonly force?: boolean;
   readonly explain?: boolean;
   readonly json?: boolean;
@@ -67,6 +70,7 @@ export function addDeploy(program: Command): void {
         .default('cluster'),
     )
     .option('--l1 <size>', 'cluster memory the network may use', parseSize)
+    .addOption(scheduleOption())
     .option('--force', 'write into a directory that has files')
     .option('--explain', 'say what each graph pass did, and which engine each step runs on, at what cost')
     .option('--json', 'print one JSON object');
@@ -153,6 +157,7 @@ async function run(model: string, flags: DeployFlags): Promise<number> {
     passes: passOptions(flags, reports),
     inputs: Object.fromEntries(source.inputs),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
+    ...(flags.schedule && { schedule: flags.schedule }),
   });
   await writeProject({ plan, files }, directory);
   const { program, comparisons } = await check(directory, source, plan, machine, flags);

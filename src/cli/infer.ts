@@ -11,6 +11,8 @@ import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
 import { billText } from './bill.ts';
 import { progressOn } from './network-run.ts';
 import { inferKwtCommand } from './infer-kwt.ts';
+import type { ScheduleKind } from '../deploy/deploy.ts';
+import { scheduleOption } from './schedule-option.ts';
 import { engineOption } from './engine-option.ts';
 import {
   addMachineOptions,
@@ -50,6 +52,7 @@ interface InferFlags extends MachineFlags, RunFileFlags {
   readonly calibration?: string;
   readonly reference?: boolean;
   readonly l1?: number;
+  readonly schedule?: ScheduleKind;
   readonly workspace: string;
 }
 
@@ -102,6 +105,7 @@ export function addInfer(program: Command): void {
     .addOption(engineOption())
     .option('--stats', 'print counts and speed to standard error')
     .option('--l1 <size>', 'cluster memory the network may use', parseSize)
+    .addOption(scheduleOption())
     .option('--workspace <dir>', 'where networks and firmware are kept', 'build/workspace')
     .option('--json', 'print one JSON object');
   addMachineOptions(addRunFileOptions(command)).action(async (network: string, flags: InferFlags) => {
@@ -134,6 +138,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
     ...(flags.float === undefined ? {} : { float: flags.float }),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
     ...(recorded(flags) ? { record: true } : {}),
+    ...(flags.schedule && { schedule: flags.schedule }),
     workspace: flags.workspace,
     progress: progressOn(bar),
   }).finally(() => bar.done());

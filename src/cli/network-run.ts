@@ -1,6 +1,7 @@
 /** What the subcommands of `octet infer` that run a whole network share: options in, results out. */
 import type { EngineChoice } from '../cluster/machine.ts';
 import type { MachineConfig } from '../cluster/config.ts';
+import type { ScheduleKind } from '../deploy/deploy.ts';
 import type { FirmwareRun, NetworkResult, NetworkRun } from '../deploy/run/network.ts';
 import { billText } from './bill.ts';
 import { type MachineFlags, machineOf } from './options.ts';
@@ -12,10 +13,14 @@ export interface NetworkFlags extends MachineFlags, RunFileFlags {
   readonly reference?: boolean;
   readonly engine: EngineChoice;
   readonly l1?: number;
+  readonly schedule?: ScheduleKind;
   readonly workspace: string;
 }
 
-interface RunOptions extends Pick<NetworkRun, 'referenceOnly' | 'l1Bytes' | 'record' | 'workspace'> {
+interface RunOptions extends Pick<
+  NetworkRun,
+  'referenceOnly' | 'l1Bytes' | 'record' | 'schedule' | 'workspace'
+> {
   readonly machine: MachineConfig;
   readonly engine: EngineChoice;
   readonly check: NetworkFlags['check'];
@@ -30,6 +35,7 @@ export const runOptions = (flags: NetworkFlags, bar: Progress): RunOptions => ({
   ...(flags.reference ? { referenceOnly: true } : {}),
   ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
   ...(recorded(flags) ? { record: true } : {}),
+  ...(flags.schedule && { schedule: flags.schedule }),
   workspace: flags.workspace,
   progress: progressOn(bar),
 });

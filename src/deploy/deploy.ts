@@ -6,7 +6,7 @@ import { isaOf, type ItaConfig, type MachineConfig } from '../cluster/config.ts'
 import { DeployError, InputError, UsageError } from '../errors.ts';
 import { parseIsa } from '../isa/isa.ts';
 import { packageRoot } from '../root.ts';
-import { allocate, type Keep } from './allocate/allocate.ts';
+import { allocate, type Keep, keptTensors } from './allocate/allocate.ts';
 import { type Control, emitProject, type Deployment } from './emit-c/project.ts';
 import type { TensorPlace } from './emit-c/network.ts';
 import { hasXpulp } from './firmware/xpulp.ts';
@@ -15,7 +15,9 @@ import { ARRAY, numeric } from './graph/elements.ts';
 import type { Graph, TensorData } from './graph/graph.ts';
 import { lower } from './passes/lower.ts';
 import type { PassOptions } from './passes/pass.ts';
-import { tile } from './tile/tile.ts';
+import type { Program } from './passes/steps.ts';
+import { pipeline, type StreamAccelerator } from './schedule/pipeline.ts';
+import { tile, type TiledProgram } from './tile/tile.ts';
 
 export { buildFirmware, buildHost } from './firmware/build.ts';
 export { hasXpulp };
@@ -30,6 +32,13 @@ const CODE_BYTES = 1 << 20;
 
 /** What computes a network. */
 export type Engines = 'all' | 'harts';
+
+/**
+ * `sequential`: every step from DRAM to DRAM, with barriers between them, the accelerator and the harts in turn.
+ * `pipelined`: steps in a row that the accelerator can compute become one stream of tile jobs with tiles kept in TCDM.
+ */
+export type ScheduleKind = (typeof scheduleKinds)[number];
+export const scheduleKinds = ['sequential', 'pipelined'] as const;
 
 export interface DeployOptions {
   /** TCDM of the machine, bytes; 128 KiB unless given. */
@@ -52,6 +61,10 @@ export interface DeployOptions {
   readonly keep?: Keep;
   /** Default input compiled into the firmware, by input name; zeros unless given. */
   readonly inputs?: Readonly<Record<string, TensorData>>;
+  /** How steps follow one another: `sequential` unless given. */
+  readonly schedule?: ScheduleKind;
+  /** The accelerator that a pipelined schedule is made for; revision B unless given. */
+  readonly accelerator?: StreamAccelerator;
   /** Which graph passes to leave out, and who sees what they do. */
   readonly passes?: PassOptions;
 }
@@ -61,6 +74,15 @@ function controlOf(machine: MachineConfig): Control {
   const last = machine.harts - 1;
   const xdma = parseIsa(isaOf(machine, last)).has('xdma');
   return { driver: xdma ? last : 0, xdma, polled: machine.ita?.revision === 'A' };
+}
+
+/** What schedules are made for where the machine does not say. */
+const DEFAULT_ACCELERATOR: StreamAccelerator = { contexts: 4, revision: 'B', units: 16, ports: 16 };
+
+function streamAcceleratorOf(ita: ItaConfig | null): StreamAccelerator {
+  if (!ita) return DEFAULT_ACCELERATOR;
+  const { contexts, revision, units, ports } = ita;
+  return { contexts, revision, units, ports };
 }
 
 /** What networks for a machine are made for: its accelerator, or that of the default machine where it has none. */
@@ -95,6 +117,8 @@ export function optionsFor(machine: MachineConfig, { engines, kernels }: Choices
     harts: workers,
     xpulp: kernels === undefined ? hasXpulp(machine) : kernels === 'xpulp',
     control,
+    accelerator: streamAcceleratorOf(machine.ita),
+    schedule: control.polled ? 'sequential' : 'pipelined',
   } satisfies DeployOptions;
 }
 
@@ -114,11 +138,17 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     keep = 'none',
     inputs,
     passes,
+    schedule = 'sequential',
+    accelerator = DEFAULT_ACCELERATOR,
   } = options;
   const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
   const limits = { softmaxShift, accelerator: engines === 'all', harts, xpulp };
   const program = lower(check(graph), limits, passes);
-  const tiled = tile(program, l1Bytes, { harts, xpulp });
+  const planRest = (rest: Program, bytes: number): TiledProgram => tile(rest, bytes, { harts, xpulp });
+  const tiled =
+    schedule === 'sequential' || engines === 'harts'
+      ? planRest(program, l1Bytes)
+      : pipeline(program, { l1Bytes, accelerator }, keptTensors(program, keep), planRest);
   const deployment = emitProject(
     tiled,
     allocate(tiled, keep),

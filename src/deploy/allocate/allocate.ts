@@ -81,7 +81,8 @@ export function allocate(tiled: TiledProgram, keep: Keep = 'none'): Allocation {
   };
 }
 
-function keptTensors({ steps, outputs, views }: Program, keep: Keep): string[] {
+/** Names of the tensors that must be in DRAM when the network has run. */
+export function keptTensors({ steps, outputs, views }: Program, keep: Keep): string[] {
   const written = [...steps.map((step) => step.output), ...views.keys()];
   if (keep === 'all') return written;
   if (keep === 'none') return [...outputs];

@@ -6,6 +6,7 @@ import type { AcceleratorRequant } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
 import { HELD } from '../kernels/call.ts';
 import type { AttentionStep, GatherStep, KernelStep, LinearStep, SumStep } from '../passes/steps.ts';
+import type { Stream } from '../schedule/pipeline.ts';
 import type { AttentionPlan } from '../tile/attention.ts';
 import type { KernelPlan } from '../tile/kernel.ts';
 import type { L1Plan } from '../tile/l1.ts';
@@ -16,6 +17,7 @@ import type { TiledProgram, TiledStep } from '../tile/tile.ts';
 import { callStatements } from './blocks.ts';
 import { declaredNames } from './declared.ts';
 import { comment, Names } from './names.ts';
+import { streamFunction } from './stream.ts';
 import { packBias, tileWeight, Weights } from './weights.ts';
 
 /** Where a tensor can be found in the firmware, for the host: `offset` bytes after an ELF symbol. */
@@ -35,6 +37,12 @@ export interface EmittedNetwork {
   readonly l1Bytes: number;
 }
 
+const PAGES_DEFINITION = [
+  '/* Pages of the list of a stream. */',
+  'static uintptr_t stream_pages[2 * STREAM_PAGE_WORDS] __attribute__((section(".tcdm"), aligned(64)));',
+  '',
+];
+
 const L1_DEFINITION = [
   '/* Buffers of the step at work; steps never share the TCDM in time. */',
   'static int8_t l1[NETWORK_L1_BYTES] __attribute__((section(".tcdm"), aligned(128)));',
@@ -44,6 +52,8 @@ const L1_DEFINITION = [
 /** Characters of text in a line of a comment. */
 const COMMENT_WIDTH = 110;
 
+const streamName = (index: number): string => `stream_${index}`;
+
 const hexOf = (value: number): string => `0x${value.toString(16)}`;
 
 /** `network_input_ids` for the graph input or output `input_ids`. */
@@ -51,9 +61,14 @@ export const symbolOf = (tensor: string): string => `network_${tensor.replaceAll
 
 /** Emits the network's C. */
 export function emitNetwork(tiled: TiledProgram, allocation: Allocation): EmittedNetwork {
-  const l1Bytes = Math.max(0, ...tiled.steps.map(({ plan }) => ('l1' in plan ? plan.l1.bytes : 0)));
+  const { streams = [] } = tiled;
+  const planned = [...tiled.steps.map(({ plan }) => plan), ...streams];
+  const l1Bytes = Math.max(0, ...planned.map((plan) => ('l1' in plan ? plan.l1.bytes : 0)));
   const emitter = new Emitter(tiled, allocation);
-  const functions = tiled.steps.map((step) => emitter.step(step));
+  const functions = [
+    ...streams.map((stream, i) => emitter.stream(stream, i)),
+    ...tiled.steps.flatMap((step) => (step.plan.kind === 'stream' ? [] : [emitter.step(step)])),
+  ];
   const { name } = tiled;
   const source = [
     `/**\n * ${comment(name)}: one function per step, in order of execution.\n *\n * Every hart calls every function. Accelerator steps are driven by one hart (cluster.h), the others are\n * shared out over those that compute. Tensors are named after the tensors of the network; plan.json has the reason for each decision.\n */`,
@@ -74,6 +89,7 @@ export function emitNetwork(tiled: TiledProgram, allocation: Allocation): Emitte
     ...emitter.definitions(),
     '',
     ...(l1Bytes === 0 ? [] : L1_DEFINITION),
+    ...(streams.length === 0 ? [] : PAGES_DEFINITION),
     ...functions,
     emitter.sequence(),
     '',
@@ -94,7 +110,9 @@ function headersOf({ steps }: TiledProgram): string[] {
     const headers = step.calls.map(({ header }) => header);
     return plan.calls.some((blocks) => blocks !== null) ? [...headers, 'blocks'] : headers;
   });
-  return [...new Set(['cluster', 'gather', 'ita_chain', 'perf', 'sum', 'weights', ...used])].sort();
+  return [
+    ...new Set(['cluster', 'gather', 'ita_chain', 'ita_stream', 'perf', 'sum', 'weights', ...used]),
+  ].sort();
 }
 
 function layoutIn({ layouts }: Allocation, name: string): Layout {
@@ -154,7 +172,8 @@ class Emitter {
   constructor(tiled: TiledProgram, allocation: Allocation) {
     this.#tiled = tiled;
     this.#allocation = allocation;
-    for (const taken of ['network_run', 'network_arena', 'l1', 'leads']) this.#names.take(taken);
+    for (const taken of ['network_run', 'network_arena', 'l1', 'leads', 'stream_pages', 'stream'])
+      this.#names.take(taken);
     for (const name of [...tiled.inputs, ...tiled.outputs]) {
       const symbol = symbolOf(name);
       if (this.#names.take(symbol) === symbol) continue;
@@ -197,11 +216,28 @@ class Emitter {
     throw new Error(`step ${step.name} of kind ${step.kind} has a plan of kind ${plan.kind}`);
   }
 
+  /** The list of a run of steps, and the function that works through it. */
+  stream(stream: Stream, index: number): string {
+    return streamFunction(stream, streamName(index), {
+      tensor: (name) => this.#macro(name),
+      constant: (constant) => {
+        const { key, ctype, doc } = constant;
+        return this.weights.add(key, ctype, comment(doc), () => constant.pack());
+      },
+      step: (i) => `${i}: ${this.#tiled.steps[i].step.output}; ${this.#tiled.steps[i].step.reason}`,
+    });
+  }
+
   /** The function that runs all steps; accelerator steps in a row need no barrier, since one hart alone drives them. */
   sequence(): string {
     const { steps } = this.#tiled;
-    const calls = steps.flatMap(({ step }, i) => {
+    const calls = steps.flatMap(({ step, plan }, i) => {
       const next = steps[i + 1]?.step;
+      if (plan.kind === 'stream') {
+        // The driving hart marks the steps; the barrier follows the last one.
+        const { first } = (this.#tiled.streams ?? [])[plan.stream];
+        return i === first ? [`  ${streamName(plan.stream)}();`, '  cluster_barrier();'] : [];
+      }
       const barrier = !(step.engine === 'ita' && next?.engine === 'ita');
       return [
         `  if (leads) mark_begin(${i});`,

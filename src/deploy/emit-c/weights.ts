@@ -6,7 +6,7 @@ import type { LinearStep } from '../passes/steps.ts';
 import { numeric } from '../graph/elements.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { roundUp, tilesOf } from '../tile/layout.ts';
-import { BIAS_BYTES, TILE_BYTES } from '../tile/linear.ts';
+import { TILE_BYTES } from '../tile/linear.ts';
 import { Names } from './names.ts';
 
 /** Alignment of each constant: the DMA's bus width, bytes. */
@@ -82,16 +82,18 @@ export function tileWeight(weight: Tensor): Int8Array {
  */
 export function packBias(step: LinearStep): Uint8Array {
   const outputs = step.weight.shape[1];
-  const packed = new Uint8Array(tilesOf(outputs) * BIAS_BYTES);
   const values = step.bias?.data ? numeric(step.bias.data) : new Int32Array(outputs);
   const padding = biasOfZero(step.requant) ?? 0;
-  for (let n = 0; n < tilesOf(outputs) * TILE; n++) {
-    const value = n < outputs ? values[n] : padding;
-    packed[3 * n] = value;
-    packed[3 * n + 1] = value >> 8;
-    packed[3 * n + 2] = value >> 16;
-  }
-  return packed;
+  return packBiases(
+    Array.from({ length: tilesOf(outputs) * TILE }, (_, n) => (n < outputs ? values[n] : padding)),
+  );
+}
+
+/** 24-bit little-endian values without gaps. */
+export function packBiases(values: readonly number[]): Uint8Array {
+  return Uint8Array.from(
+    values.flatMap((value) => [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff]),
+  );
 }
 
 /** The assembly file that gives each constant its symbol. */

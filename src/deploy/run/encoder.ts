@@ -1,7 +1,7 @@
 /** Image and speech encoders with synthetic weights as firmware: built in real numbers, quantised, run and compared. */
 import type { MachineConfig } from '../../cluster/config.ts';
 import type { EngineChoice } from '../../cluster/machine.ts';
-import { acceleratorOf } from '../deploy.ts';
+import { acceleratorOf, type ScheduleKind } from '../deploy.ts';
 import type { Graph } from '../graph/graph.ts';
 import { buildVision, DINOV2_SMALL, visionInput } from '../models/vit.ts';
 import { buildWhisper, WHISPER_TINY, whisperInput } from '../models/whisper.ts';
@@ -56,6 +56,8 @@ export interface EncoderOptions {
   /** Record when each part of the machine was at work. */
   readonly record?: boolean;
   readonly l1Bytes?: number;
+  /** As optionsFor says unless given. */
+  readonly schedule?: ScheduleKind;
   readonly workspace: string;
   readonly progress?: (phase: string, instructions?: number) => void;
 }

@@ -10,7 +10,7 @@ import { mfcc } from '../models/mfcc.ts';
 import { parseWav } from '../models/wav.ts';
 import { inputFor, quantise, scalesOf } from '../quantise/quantise.ts';
 import { evaluate } from '../reference/integer.ts';
-import { acceleratorOf } from '../deploy.ts';
+import { acceleratorOf, type ScheduleKind } from '../deploy.ts';
 import { type BuiltNetwork, buildNetwork, type NetworkResult } from './network.ts';
 
 /** A file the user named. */
@@ -33,6 +33,8 @@ export interface KwtSetup {
   /** Record when each part of the machine was at work. */
   readonly record?: boolean;
   readonly l1Bytes?: number;
+  /** As optionsFor says unless given. */
+  readonly schedule?: ScheduleKind;
   readonly workspace: string;
   readonly progress?: (phase: string, instructions?: number) => void;
 }

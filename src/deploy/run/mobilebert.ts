@@ -8,7 +8,7 @@ import { parseElf } from '../../elf/elf.ts';
 import { type Bill, bill } from '../../energy/bill.ts';
 import type { Timeline } from '../../trace/recorder.ts';
 import { buildFirmware } from '../firmware/build.ts';
-import { acceleratorOf, deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
+import { acceleratorOf, deploy, optionsFor, type Plan, type ScheduleKind, writeProject } from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { operationsOf } from '../graph/operations.ts';
 import { inferShapes } from '../graph/shapes.ts';
@@ -49,6 +49,8 @@ export interface InferenceOptions {
   readonly record?: boolean;
   /** TCDM budget in bytes. */
   readonly l1Bytes?: number;
+  /** As optionsFor says unless given. */
+  readonly schedule?: ScheduleKind;
   /** Directory that keeps networks and firmware between runs. */
   readonly workspace: string;
   /** Told what is being done, and how many instructions have retired while the firmware runs. */
@@ -193,12 +195,13 @@ function makeProject(
   workspace: Workspace,
   graph: Graph,
   networkDirectory: string,
-  { machine, l1Bytes, tokens, progress }: InferenceOptions,
+  { machine, l1Bytes, schedule, tokens, progress }: InferenceOptions,
   keep: readonly string[],
 ): Promise<string> {
   const options = {
     ...optionsFor(machine),
     ...(l1Bytes === undefined ? {} : { l1Bytes }),
+    ...(schedule && { schedule }),
     keep,
   };
   return workspace.directory('firmware', { networkDirectory, options }, async (dir) => {

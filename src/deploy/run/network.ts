@@ -6,7 +6,7 @@ import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts
 import { parseElf } from '../../elf/elf.ts';
 import { type Bill, bill } from '../../energy/bill.ts';
 import type { Timeline } from '../../trace/recorder.ts';
-import { deploy, optionsFor, type Plan, writeProject } from '../deploy.ts';
+import { deploy, optionsFor, type Plan, type ScheduleKind, writeProject } from '../deploy.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { operationsOf } from '../graph/operations.ts';
@@ -29,6 +29,8 @@ export interface NetworkBuild {
   readonly engine?: EngineChoice;
   /** TCDM budget in bytes. */
   readonly l1Bytes?: number;
+  /** As optionsFor says unless given. */
+  readonly schedule?: ScheduleKind;
   /** Directory that keeps networks and firmware between runs. */
   readonly workspace: string;
   /** Tensors compared with the integer reference. */
@@ -120,6 +122,7 @@ export async function buildNetwork(run: NetworkBuild): Promise<BuiltNetwork> {
   const options = {
     ...optionsFor(machine),
     ...(run.l1Bytes === undefined ? {} : { l1Bytes: run.l1Bytes }),
+    ...(run.schedule && { schedule: run.schedule }),
     keep: [...new Set([...graph.outputs, ...compared])],
   };
   const projectDirectory = await workspace.directory(

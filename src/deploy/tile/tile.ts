@@ -3,6 +3,7 @@ import type { Tensor } from '../graph/graph.ts';
 import { biasOfZero } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
 import type { LinearStep, Program, Step } from '../passes/steps.ts';
+import type { Stream, StreamedPlan } from '../schedule/pipeline.ts';
 import { tileAttention, type AttentionPlan } from './attention.ts';
 import { type BlockTarget, DEFAULT_TARGET } from './blocks.ts';
 import { type KernelPlan, tileKernel } from './kernel.ts';
@@ -16,7 +17,7 @@ export interface GatherPlan {
   readonly dmaBytes: number;
 }
 
-export type TilePlan = LinearPlan | AttentionPlan | SumPlan | GatherPlan | KernelPlan;
+export type TilePlan = LinearPlan | AttentionPlan | SumPlan | GatherPlan | KernelPlan | StreamedPlan;
 
 export interface TiledStep<S extends Step = Step, P extends TilePlan = TilePlan> {
   readonly step: S;
@@ -25,6 +26,8 @@ export interface TiledStep<S extends Step = Step, P extends TilePlan = TilePlan>
 
 export interface TiledProgram extends Omit<Program, 'steps'> {
   readonly steps: readonly TiledStep[];
+  /** Runs of steps with a plan of their own; none in the sequential schedule. */
+  readonly streams?: readonly Stream[];
 }
 
 /**
