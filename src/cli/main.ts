@@ -13,6 +13,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   run: async () => (await import('./run.ts')).addRun,
   debug: async () => (await import('./debug.ts')).addDebug,
   infer: async () => (await import('./infer.ts')).addInfer,
+  report: async () => (await import('./report.ts')).addReport,
   deploy: async () => (await import('./deploy.ts')).addDeploy,
   quantise: async () => (await import('./quantise.ts')).addQuantise,
   disasm: async () => (await import('./disasm.ts')).addDisasm,

@@ -17,7 +17,7 @@ export interface RunFileFlags {
 type Run = Pick<FirmwareRun, 'plan' | 'machine' | 'statistics' | 'bill' | 'timeline'>;
 
 /** What ran, in words. */
-export type About = Pick<RunReport, 'network' | 'title' | 'complete' | 'facts'>;
+export type About = Pick<RunReport, 'network' | 'title' | 'facts'> & Partial<Pick<RunReport, 'complete'>>;
 
 export const addRunFileOptions = (command: Command): Command =>
   command
@@ -54,7 +54,15 @@ export function writeRunFiles(flags: RunFileFlags, about: About, run: Run | unde
     writeOutput(flags.timeline, emitChromeTrace(timeline, { title: about.title, step }));
   }
   if (flags.report === undefined) return;
-  const report = reportOf({ ...about, machine: machine.config, statistics, bill, plan, timeline });
+  const report = reportOf({
+    complete: false,
+    ...about,
+    machine: machine.config,
+    statistics,
+    bill,
+    plan,
+    timeline,
+  });
   const text = flags.report.endsWith('.json') ? `${JSON.stringify(report)}\n` : emitPage([report]);
   writeOutput(flags.report, text);
 }

@@ -7,7 +7,7 @@ import { htmlTable, percent, ranged, short, whole } from './text.ts';
 const accelerated = ({ statistics }: RunReport): boolean => statistics.ita.jobs > 0;
 
 /** What tells runs apart: network, machine, engines. */
-const nameOf = (report: RunReport): string =>
+export const nameOf = (report: RunReport): string =>
   `${report.network} on ${report.machine.name}${accelerated(report) ? '' : ', harts alone'}`;
 
 type Row = readonly [name: string, of: (report: RunReport) => string, value?: (report: RunReport) => number];

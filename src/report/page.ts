@@ -1,6 +1,6 @@
 /** The report as one page: everything in it, nothing fetched from anywhere. One run, or several side by side. */
 import { bars, type Bar, legend } from './charts.ts';
-import { comparison } from './comparison.ts';
+import { comparison, nameOf } from './comparison.ts';
 import { energySection } from './energy-section.ts';
 import { hartSection } from './hart-section.ts';
 import type { Share } from './attribute.ts';
@@ -17,7 +17,9 @@ const SLOWEST = 40;
 export function emitPage(reports: readonly RunReport[]): string {
   const [first] = reports;
   const title = reports.length === 1 ? first.title : `${reports.length} runs compared`;
-  const runs = reports.map((report, i) => runSections(report, reports.length > 1 ? `Run ${i + 1}: ` : ''));
+  const runs = reports.map((report, i) =>
+    runSections(report, reports.length > 1 ? `${i + 1}: ${nameOf(report)}: ` : ''),
+  );
   // The policy lets a browser prove that the page is alone: it may fetch nothing.
   return `<!doctype html>
 <html lang="en">

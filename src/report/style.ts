@@ -13,7 +13,7 @@ dl { display: grid; grid-template-columns: max-content auto; gap: .2em 1.2em; } 
 p, li { max-width: 46em; } .soft, figcaption { color: var(--soft); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6em 0; }
 th, td { padding: .15em .8em; text-align: right; border-bottom: 1px solid var(--line); }
-th.left, td.left { text-align: left; } thead th { border-bottom: 2px solid var(--line); }
+th, td { white-space: nowrap; } th.left, td.left { text-align: left; } thead th { border-bottom: 2px solid var(--line); }
 .scroll { overflow-x: auto; } figure { margin: 1em 0; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 12px; fill: currentColor; }
 text.end { text-anchor: end; } text.middle { text-anchor: middle; } text.note { fill: var(--soft); }
