@@ -15,6 +15,8 @@ export interface Budget {
   readonly owed: Int32Array;
   /** Instructions that must be left after those owed to enter the node; 0 where nothing is to be compared. */
   readonly needed: Int32Array;
+  /** 1 for nodes where nothing is owed, whatever comes before. */
+  readonly fresh: Uint8Array;
 }
 
 /** @param instructions number of instructions of each node */
@@ -55,5 +57,5 @@ export function planBudget(shape: Structure, instructions: (node: number) => num
       instructions(node) + Math.max(0, ...forward(node).map((to) => (compares[to] ? 0 : needed[to])));
   }
   for (const node of sequence) if (!compares[node]) needed[node] = 0;
-  return { owed, needed };
+  return { owed, needed, fresh };
 }

@@ -2,6 +2,7 @@
  * A region of guest code as one WebAssembly function `(state, way) -> why it left`: guest registers in locals,
  * structured control flow, an exact instruction budget (translator specification §6).
  */
+import { word } from '../hart/words.ts';
 import type { LoopRegister } from '../isa/insn.ts';
 import { FunctionBuilder, type Label, ModuleBuilder } from '../wasm/encode.ts';
 import { i32, i64 } from '../wasm/opcodes.ts';
@@ -9,10 +10,20 @@ import type { Block, Region, Step } from './blocks.ts';
 import { type Frame, Lowering, type MemoryPlan } from './lower.ts';
 import { type Budget, planBudget } from './budget.ts';
 import { DISPATCHER } from './graph.ts';
+import { type Charge, chargeOf, minus, NOTHING, planCharges, plus, stallOf } from './charges.ts';
 import { structure, type Structure } from './structure.ts';
+import { emitCharge, TimedCode, type TimedFrame, type TimingPlan } from './timed.ts';
 
 /** Offsets in bytes within a hart's state block. */
-export const state = { x: 0, pc: 33 * 4, left: 34 * 4, loops: 40 * 4 } as const;
+export const state = {
+  x: 4 * word.x,
+  pc: 4 * word.pc,
+  left: 4 * word.left,
+  loops: 4 * word.loops,
+  stalls: 4 * word.stall,
+  more: 4 * word.moreCounts,
+  end: 4 * word.end,
+} as const;
 
 /** Why a region returned; pc and left are stored. */
 export const left = {
@@ -52,6 +63,8 @@ export interface EmitOptions {
   wanders(pc: number): boolean;
   /** Hardware loops follow the older family's rule. */
   readonly olderLoops: boolean;
+  /** Cluster timing; undefined in instruction timing. */
+  readonly timing: TimingPlan | undefined;
 }
 
 export interface Emitted {
@@ -66,10 +79,14 @@ export function emitRegion(region: Region, options: EmitOptions): Emitted {
   module.importMemory('octet', 'memory', { initial: 0 });
   module.importTable('octet', 'table', { initial: 0 });
   const store = module.importFunction('octet', 'store', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  const timing = options.timing && {
+    take: module.importFunction('octet', 'take', ['i32', 'i32', 'i32'], ['i32']),
+    fetch: module.importFunction('octet', 'fetch', ['i32', 'i32'], ['i32']),
+  };
   const type = module.type(['i32', 'i32'], ['i32']);
   const f = module.function(['i32', 'i32'], ['i32']);
-  const shape = structure(region);
-  new RegionEmitter(f, { type, store }, region, shape, options).emit();
+  const shape = structure(region, !options.timing);
+  new RegionEmitter(f, { type, store, timing }, region, shape, options).emit();
   module.export('run', 'function', f.index);
   return { bytes: module.encode(), ways: shape.ways };
 }
@@ -94,10 +111,18 @@ const WAY = 1;
 /** Value of WAY that asks the dispatcher to look the pc up. */
 const LOOK_UP = -1;
 
-/** The end of a node, and the instructions executed there that the budget has not been charged for. */
+/** The end of a node, and the instructions executed there that the budget has not been charged for, nor the hart. */
 interface Then {
   readonly node: number;
   readonly owed: number;
+  readonly charge: Charge;
+}
+
+/** Indices in the module. */
+interface Indices {
+  readonly type: number;
+  readonly store: number;
+  readonly timing: { readonly take: number; readonly fetch: number } | undefined;
 }
 
 const LOOP_REGISTERS: readonly LoopRegister[] = ['start', 'last', 'count'];
@@ -106,11 +131,17 @@ class RegionEmitter implements Frame {
   readonly f: FunctionBuilder;
   readonly memory: MemoryPlan;
   readonly compressed: boolean;
-  readonly #indices: { readonly type: number; readonly store: number };
+  readonly timed: TimedCode | undefined;
+  readonly #timedFrame: TimedFrame | undefined;
+  readonly #indices: Indices;
   readonly #region: Region;
   readonly #shape: Structure;
   readonly #options: EmitOptions;
   readonly #budgets: Budget;
+  /** What each node begins with that the hart has not been charged for. */
+  readonly #charges: readonly Charge[] | undefined;
+  /** Nodes whose first line is that of whatever comes before. */
+  readonly #sameLine: ReadonlySet<number>;
   readonly #registers = new Map<number, number>();
   readonly #written = new Set<number>();
   readonly #loops = new Map<number, number>();
@@ -123,6 +154,9 @@ class RegionEmitter implements Frame {
   readonly #why: number;
   readonly #owed: number;
   readonly #resume: number;
+  /** With `#owed`: amounts to be charged for on the way out. */
+  readonly #owedStalls: number = -1;
+  readonly #owedMore: number = -1;
   readonly #labels = new Map<number, { loop?: Label; block?: Label }>();
   /** Where all leave: with pc and why set; and, with `owed` instructions to be charged for, by these two. */
   #leave!: Label;
@@ -130,15 +164,9 @@ class RegionEmitter implements Frame {
   #budget!: Label;
   #chain!: Label;
   /** The instruction being lowered, and how many executed before it the budget has not been charged for. */
-  #present = { pc: 0, following: 0, owed: 0, last: false };
+  #present = { pc: 0, following: 0, owed: 0, last: false, charge: NOTHING, own: NOTHING };
 
-  constructor(
-    f: FunctionBuilder,
-    indices: { readonly type: number; readonly store: number },
-    region: Region,
-    shape: Structure,
-    options: EmitOptions,
-  ) {
+  constructor(f: FunctionBuilder, indices: Indices, region: Region, shape: Structure, options: EmitOptions) {
     this.f = f;
     this.#indices = indices;
     this.#region = region;
@@ -155,6 +183,60 @@ class RegionEmitter implements Frame {
     this.#why = f.local('i32');
     this.#owed = f.local('i32');
     this.#resume = f.local('i32');
+    const { timing } = options;
+    if (!timing || !indices.timing) {
+      this.#sameLine = new Set();
+      return;
+    }
+    this.#timedFrame = {
+      f,
+      state: STATE,
+      left: this.#left,
+      stalls: f.local('i64'),
+      more: f.local('i64'),
+      end: f.local('i32'),
+      ...indices.timing,
+      temporary: () => this.temporary(),
+    };
+    this.#owedStalls = f.local('i64');
+    this.#owedMore = f.local('i64');
+    this.timed = new TimedCode(timing.timing, this.#timedFrame);
+    this.#charges = planCharges(shape, this.#budgets.fresh, (node) =>
+      this.#stepsOf(node).reduce((sum, step) => plus(sum, this.#chargeOf(step)), NOTHING),
+    );
+    this.#sameLine = this.#findSameLines();
+  }
+
+  #stepsOf(node: number): readonly Step[] {
+    const kind = this.#shape.nodes[node];
+    return kind.kind === 'block' ? this.#region.blocks[kind.block].steps : [];
+  }
+
+  /** What the instruction costs whatever happens; nothing in instruction timing. */
+  #chargeOf(step: Step): Charge {
+    const { timing } = this.#options;
+    if (!timing) return NOTHING;
+    const dynamic = this.#options.wanders(step.pc) || this.memory.loadMap !== undefined;
+    return chargeOf(step, timing.cost(step.pc), timing.timing, dynamic);
+  }
+
+  #lineOf(pc: number): number {
+    return pc >>> this.timed!.timing.icache.lineBits;
+  }
+
+  /** The line of the instruction before is in the hart's cache: a node that only such lead to need not look. */
+  #findSameLines(): Set<number> {
+    const { nodes, successors, order } = this.#shape;
+    const same = new Set(nodes.keys());
+    for (const [from, list] of successors.entries()) {
+      if (order[from] < 0) continue;
+      const last = this.#stepsOf(from).at(-1);
+      for (const to of list) {
+        const [first] = this.#stepsOf(to);
+        if (!last || !first || this.#lineOf(last.pc) !== this.#lineOf(first.pc)) same.delete(to);
+      }
+    }
+    return same;
   }
 
   emit(): void {
@@ -168,18 +250,24 @@ class RegionEmitter implements Frame {
     f.end();
     f.i32(left.unknown).set(this.#why).br(this.#leave);
     f.end();
-    f.get(this.#left)
-      .get(this.#owed)
-      .op(i32.sub)
-      .set(this.#left)
-      .i32(left.budget)
-      .set(this.#why)
-      .br(this.#leave);
+    this.#payOwed();
+    f.i32(left.budget).set(this.#why).br(this.#leave);
     f.end();
-    f.get(this.#left).get(this.#owed).op(i32.sub).set(this.#left).i32(left.interpret).set(this.#why);
+    this.#payOwed();
+    f.i32(left.interpret).set(this.#why);
     f.end();
     this.#storeState();
     this.#finish();
+  }
+
+  /** Charges for what `#rewind` has noted. */
+  #payOwed(): void {
+    const { f } = this;
+    f.get(this.#left).get(this.#owed).op(i32.sub).set(this.#left);
+    if (!this.#timedFrame) return;
+    const { stalls, more } = this.#timedFrame;
+    f.get(stalls).get(this.#owedStalls).op(i64.add).set(stalls);
+    f.get(more).get(this.#owedMore).op(i64.add).set(more);
   }
 
   // Frame
@@ -197,11 +285,11 @@ class RegionEmitter implements Frame {
     return (this.#temporaries64[this.#temporary64++] ??= this.f.local('i64'));
   }
   interpret(): void {
-    this.#rewind(this.#present.pc, this.#present.owed);
+    this.#rewind(this.#present.pc, this.#present.owed, this.#present.charge);
     this.f.br(this.#slow);
   }
   interpretIf(): void {
-    this.#rewind(this.#present.pc, this.#present.owed);
+    this.#rewind(this.#present.pc, this.#present.owed, this.#present.charge);
     this.f.brIf(this.#slow);
   }
   get wanders(): boolean {
@@ -212,8 +300,9 @@ class RegionEmitter implements Frame {
   }
   storeElsewhere(address: number, bytes: number, value: () => void): void {
     const { f } = this;
-    const { pc, following, owed } = this.#present;
+    const { pc, following, owed, own } = this.#present;
     const result = this.temporary();
+    this.#storeSums();
     f.get(address).i32(bytes);
     value();
     f.i32(pc).get(this.#left).i32(owed).op(i32.sub).call(this.#indices.store).tee(result);
@@ -223,8 +312,34 @@ class RegionEmitter implements Frame {
     this.interpret();
     f.end();
     f.get(STATE).memory(i32.load, state.left, 2).set(this.#left);
+    this.#loadSums(own);
     this.#leaveAt(following, left.interpret);
     f.end();
+    this.#loadSums(minus(NOTHING, this.#present.charge));
+  }
+
+  /** Stores the sums, with what has not been charged for, where the hart finds them. */
+  #storeSums(): void {
+    if (!this.#timedFrame) return;
+    const { f } = this;
+    const { stalls, more } = this.#timedFrame;
+    const { charge } = this.#present;
+    f.get(STATE)
+      .get(stalls)
+      .i64(BigInt.asIntN(64, charge.stalls))
+      .op(i64.add)
+      .memory(i64.store, state.stalls, 3);
+    f.get(STATE).get(more).i64(BigInt.asIntN(64, charge.more)).op(i64.add).memory(i64.store, state.more, 3);
+  }
+
+  /** Takes back the sums that the hart has added to, plus a charge. */
+  #loadSums(charge: Charge): void {
+    if (!this.#timedFrame) return;
+    const { f } = this;
+    const { stalls, more } = this.#timedFrame;
+    f.get(STATE).memory(i64.load, state.stalls, 3).set(stalls);
+    f.get(STATE).memory(i64.load, state.more, 3).set(more);
+    emitCharge(this.#timedFrame, charge);
   }
 
   // State
@@ -252,6 +367,9 @@ class RegionEmitter implements Frame {
     for (const r of used) this.#registers.set(r, load(state.x + 4 * r));
     if (loops) for (let i = 0; i < 6; i++) this.#loops.set(i, load(state.loops + 4 * i));
     f.get(STATE).memory(i32.load, state.left, 2).set(this.#left);
+    if (!this.#timedFrame) return;
+    this.#loadSums(NOTHING);
+    f.get(STATE).memory(i32.load, state.end, 2).set(this.#timedFrame.end);
   }
 
   #storeState(): void {
@@ -266,6 +384,10 @@ class RegionEmitter implements Frame {
     this.#count(this.#options.stays + 8, () =>
       f.get(STATE).memory(i32.load, state.left, 2).get(this.#left).op(i32.sub).op(i64.extendI32S),
     );
+    if (this.#timedFrame) {
+      f.get(STATE).get(this.#timedFrame.stalls).memory(i64.store, state.stalls, 3);
+      f.get(STATE).get(this.#timedFrame.more).memory(i64.store, state.more, 3);
+    }
     store(state.left, this.#left);
     store(state.pc, this.#pc);
   }
@@ -311,14 +433,17 @@ class RegionEmitter implements Frame {
   }
 
   /** Says where to go on when leaving by `slow` or `budget`; without cost where that does not happen. */
-  #rewind(pc: number, owed: number): void {
+  #rewind(pc: number, owed: number, { stalls, more }: Charge): void {
     this.f.i32(pc).set(this.#pc).i32(owed).set(this.#owed);
+    if (!this.#timedFrame) return;
+    this.f.i64(BigInt.asIntN(64, stalls)).set(this.#owedStalls);
+    this.f.i64(BigInt.asIntN(64, more)).set(this.#owedMore);
   }
 
-  /** Charges the budget. */
-  #charge(instructions: number): void {
-    if (instructions === 0) return;
-    this.f.get(this.#left).i32(instructions).op(i32.sub).set(this.#left);
+  /** Charges the budget, and the hart. */
+  #charge(instructions: number, charge: Charge): void {
+    if (instructions !== 0) this.f.get(this.#left).i32(instructions).op(i32.sub).set(this.#left);
+    if (this.#timedFrame) emitCharge(this.#timedFrame, charge);
   }
 
   #leaveAt(pc: number, why: number): void {
@@ -410,16 +535,22 @@ class RegionEmitter implements Frame {
     const count = steps.length;
     const owed = this.#budgets.owed[node];
     const needed = this.#budgets.needed[node];
+    let charge = this.#charges?.[node] ?? NOTHING;
     if (needed > 0) {
       f.get(this.#left)
         .i32(owed + needed)
         .op(i32.ltS);
-      this.#rewind(start, owed);
+      this.#rewind(start, owed, charge);
       f.brIf(this.#budget);
     }
-    steps.forEach((step, i) => this.#step(step, owed + i, end.kind === 'loop' && i === count - 1));
+    let before = this.#sameLine.has(node) ? steps.at(0)?.pc : undefined;
+    steps.forEach((step, i) => {
+      this.#step(step, owed + i, end.kind === 'loop' && i === count - 1, charge, before);
+      charge = plus(charge, this.#present.own);
+      before = step.pc;
+    });
     const last = steps[count - 1];
-    const then = { node, owed: owed + count };
+    const then = { node, owed: owed + count, charge };
     switch (end.kind) {
       case 'goto':
         return this.#goto(then, end.target);
@@ -437,33 +568,40 @@ class RegionEmitter implements Frame {
       case 'loop':
         return this.#loopEnd(then, last.pc, end.start, end.following);
       case 'leave':
-        this.#charge(then.owed);
+        this.#charge(then.owed, then.charge);
         return this.#leaveAt(end.pc, left.interpret);
     }
   }
 
-  #step(step: Step, owed: number, endsLoop: boolean): void {
+  /** @param charge what the hart has not been charged for @param before an address on the line fetched last, if known */
+  #step(step: Step, owed: number, endsLoop: boolean, charge: Charge, before: number | undefined): void {
     const { pc, decoded, effects } = step;
     // A hardware loop may end with the instruction: what follows it is for the interpreter to say.
     const last = effects.writes.size === 0 && !endsLoop;
-    this.#present = { pc, following: (pc + decoded.bytes) | 0, owed, last };
+    const own = this.#chargeOf(step);
+    this.#present = { pc, following: (pc + decoded.bytes) | 0, owed, last, charge, own };
     this.#temporary = 0;
     this.#temporary64 = 0;
+    if (this.timed) {
+      this.timed.present = { owed, charge, costs: this.#options.timing?.cost(pc) ?? 0 };
+      if (before === undefined || this.#lineOf(before) !== this.#lineOf(pc))
+        this.timed.fetch(this.#lineOf(pc));
+    }
     decoded.insn.semantics(new Lowering(this, step));
   }
 
   /** Goes to a guest address: within the region, or out of it. */
-  #goto({ node, owed }: Then, pc: number): void {
+  #goto({ node, owed, charge }: Then, pc: number): void {
     const target = this.#shape.targets[node].get(pc);
     const { f } = this;
     if (target === undefined) {
-      this.#charge(owed);
+      this.#charge(owed, charge);
       f.i32(pc).set(this.#pc).br(this.#chain);
     } else if (target === DISPATCHER) {
-      this.#charge(owed);
+      this.#charge(owed, charge);
       f.i32(this.#shape.ways.get(pc)!).set(WAY).br(this.#labels.get(0)!.loop!);
     } else {
-      this.#charge(owed - this.#budgets.owed[target]);
+      this.#charge(owed - this.#budgets.owed[target], minus(charge, this.#charges?.[target] ?? NOTHING));
       const turn = this.#shape.idle.get(target);
       if (turn !== undefined && this.#shape.order[target] <= this.#shape.order[node]) {
         f.get(this.#left).i32(turn).op(i32.remU).set(this.#left); // all further turns of the slice at once
@@ -474,14 +612,15 @@ class RegionEmitter implements Frame {
 
   /** The condition is on the stack. */
   #branch(then: Then, taken: number, following: number): void {
+    const extra = stallOf(this.timed?.timing.branchTaken ?? 0);
     this.f.if();
-    this.#goto(then, taken);
+    this.#goto({ ...then, charge: plus(then.charge, extra) }, taken);
     this.f.end();
     this.#goto(then, following);
   }
 
-  #lookUp({ owed }: Then): void {
-    this.#charge(owed);
+  #lookUp({ owed, charge }: Then): void {
+    this.#charge(owed, charge);
     this.f.i32(LOOK_UP).set(WAY).br(this.#labels.get(0)!.loop!);
   }
 

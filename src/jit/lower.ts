@@ -14,6 +14,7 @@ import type {
 import type { FunctionBuilder } from '../wasm/encode.ts';
 import { control, i16x8, i32, i32x4, i64, i64x2, i8x16, type Opcode } from '../wasm/opcodes.ts';
 import type { Step } from './blocks.ts';
+import type { TimedCode } from './timed.ts';
 
 /** A value that is pushed where it is used; constants stay known. */
 export interface Value {
@@ -35,6 +36,8 @@ export interface MemoryPlan {
 export interface Frame {
   readonly f: FunctionBuilder;
   readonly memory: MemoryPlan;
+  /** Writes what accesses cost in cluster timing; undefined in instruction timing. */
+  readonly timed: TimedCode | undefined;
   /** The hart has compressed instructions: every even address can be jumped to. */
   readonly compressed: boolean;
   /** Local of a guest register. */
@@ -280,7 +283,7 @@ export class Lowering implements Semantics<Value> {
   }
 
   load(bytes: 1 | 2 | 4, signed: boolean, address: Value): Value {
-    const { f, memory, wanders } = this.#frame;
+    const { f, memory, wanders, timed } = this.#frame;
     const opcode = loads[bytes][signed ? 1 : 0];
     const at = this.#frame.temporary();
     const [main, ...others] = memory.windows;
@@ -290,15 +293,16 @@ export class Lowering implements Semantics<Value> {
       f.set(at);
       this.#pushUnlessPlain(at, delta, bytes, memory.loadMap);
       this.#frame.interpretIf();
+      timed?.loaded(at);
       return this.bind({ push: () => f.get(at).get(delta).op(i32.add).memory(opcode, 0) });
     }
     if (!wanders) {
       // One operation that x86 has with any constant: V8 makes a subtraction of -2^31 two.
       if (main.base >>> 0 === 0x8000_0000) f.i32(-(2 ** 31)).op(i32.xor);
       else f.i32(main.base | 0).op(i32.sub);
-      f.tee(at)
-        .i32(main.bytes - bytes)
-        .op(i32.gtU);
+      f.tee(at);
+      this.#pushLimit(main.bytes, bytes);
+      f.op(i32.gtU);
       this.#frame.interpretIf();
       return this.bind({ push: () => f.get(at).memory(opcode, main.offset) });
     }
@@ -310,11 +314,12 @@ export class Lowering implements Semantics<Value> {
       f.get(a)
         .i32(base | 0)
         .op(i32.sub)
-        .tee(at)
-        .i32(size - bytes)
-        .op(i32.leU);
-      f.if();
-      f.get(at).memory(opcode, offset).set(result).br(done);
+        .tee(at);
+      this.#pushLimit(size, bytes);
+      f.op(i32.leU).if();
+      f.get(at).memory(opcode, offset).set(result);
+      timed?.loadedFrom(a, base === timed.timing.options.tcdm.base);
+      f.br(done);
       f.end();
     }
     this.#frame.interpret();
@@ -323,7 +328,7 @@ export class Lowering implements Semantics<Value> {
   }
 
   store(bytes: 1 | 2 | 4, address: Value, value: Value): void {
-    const { f, wanders, storesElsewhere } = this.#frame;
+    const { f, wanders, storesElsewhere, timed } = this.#frame;
     const a = this.#frame.temporary();
     const delta = this.#frame.temporary();
     address.push();
@@ -338,23 +343,26 @@ export class Lowering implements Semantics<Value> {
     f.get(a).get(delta).op(i32.add);
     value.push();
     f.memory(stores[bytes], 0);
+    timed?.stored(a);
     if (elsewhere) f.end();
   }
 
   amo(operation: Amo, address: Value, value: Value): Value {
-    const { f } = this.#frame;
+    const { f, timed } = this.#frame;
     const [a, delta, old, operand] = [0, 1, 2, 3].map(() => this.#frame.temporary());
+    const at = timed ? this.#frame.temporary() : a; // the address is asked for once more
     address.push();
     f.set(a);
     this.#pushUnlessPlain(a, delta, 4);
     this.#frame.interpretIf();
-    f.get(a).get(delta).op(i32.add).tee(a).memory(i32.load, 0).set(old);
+    f.get(a).get(delta).op(i32.add).tee(at).memory(i32.load, 0).set(old);
     value.push();
     f.set(operand);
     const [was, given]: Value[] = [{ push: () => f.get(old) }, { push: () => f.get(operand) }];
-    f.get(a);
+    f.get(at);
     (operation === 'swap' ? given : this.binary(operation, was, given)).push();
     f.memory(i32.store, 0);
+    timed?.loaded(a);
     return was;
   }
 
@@ -409,6 +417,22 @@ export class Lowering implements Semantics<Value> {
     };
   }
 
+  /**
+   * Pushes the greatest place in a window at which so many bytes can be accessed. In cluster timing misaligned accesses
+   * are left to the interpreter: the place on the stack is rotated, so that one comparison finds them too.
+   */
+  #pushLimit(size: number, bytes: number): void {
+    const { f, timed } = this.#frame;
+    if (!timed || bytes === 1) {
+      f.i32(size - bytes);
+      return;
+    }
+    const bits = Math.log2(bytes);
+    f.i32(bits)
+      .op(i32.rotr)
+      .i32((size - bytes) >>> bits);
+  }
+
   /** Pushes whether `a` is misaligned or its page does not take plain accesses; `delta` leads to the linear memory. */
   #pushUnlessPlain(a: number, delta: number, bytes: number, map = this.#frame.memory.storeMap): void {
     const { f } = this.#frame;
@@ -441,7 +465,8 @@ export class Lowering implements Semantics<Value> {
   #divide(operation: 'div' | 'divu' | 'rem' | 'remu', x: Value, y: Value): Value {
     const [a, b] = [this.bind(x), this.bind(y)];
     const result = this.#frame.temporary();
-    const { f } = this.#frame;
+    const { f, timed } = this.#frame;
+    timed?.divided(() => b.push());
     const opcode = { div: i32.divS, divu: i32.divU, rem: i32.remS, remu: i32.remU }[operation];
     b.push();
     f.op(i32.eqz);

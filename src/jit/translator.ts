@@ -16,6 +16,7 @@ import {
   WAY_BITS,
 } from './emit.ts';
 import type { MemoryPlan } from './lower.ts';
+import { emitTimingModule } from './timed.ts';
 import { compile } from './modules.ts';
 import { Counts } from './profile.ts';
 
@@ -86,6 +87,7 @@ export class Translator {
   readonly #jumpCache: Int32Array;
   /** For each slot the number of stays in its region and the instructions executed in them. */
   readonly #stays: BigInt64Array;
+  readonly #timing: Timing | undefined;
   readonly #imports: Record<string, unknown>;
   #driver: Driver | undefined;
   /** The hart whose translated code runs. */
@@ -97,7 +99,7 @@ export class Translator {
   constructor(isa: Isa, bus: Bus, cache: CodeCache, eagerAfter = 0, timing?: Timing) {
     const { memory } = bus;
     this.#bus = bus;
-    this.#toInterpret = timing ? Infinity : eagerAfter; // cluster timing is interpreted
+    this.#toInterpret = eagerAfter;
     this.#cache = cache;
     this.#counts = new Counts((pc) => cache.isLoopEnd(pc));
     this.#scan = new Scan(cache, this.#counts);
@@ -117,7 +119,9 @@ export class Translator {
     );
     this.#stays = new BigInt64Array(memory.wasm.buffer, memory.reserve(16 * SLOTS), 2 * SLOTS);
     this.#jumpCache.fill(1); // no instruction is at an odd address
+    this.#timing = timing;
     this.#imports = {
+      ...(timing && this.#exportsOf(emitTimingModule(timing), { memory: memory.wasm })),
       memory: memory.wasm,
       table: this.#table,
       store: (address: number, bytes: number, value: number, pc: number, left: number) =>
@@ -237,6 +241,7 @@ export class Translator {
       compressed: this.#cache.isa.has('c'),
       wanders: (pc) => this.#counts.wanders(pc),
       olderLoops: this.#cache.isa.has('xpulpv2'),
+      timing: this.#timing && { timing: this.#timing, cost: (pc) => this.#cache.cost(pc) },
     });
     this.#table.set(slot, this.#instantiate(bytes));
     this.#stays.fill(0n, 2 * slot, 2 * slot + 2);
@@ -283,7 +288,11 @@ export class Translator {
 
   /** The function that a module of ours exports. */
   #instantiate(bytes: Uint8Array): unknown {
-    return new WebAssembly.Instance(compile(bytes), { octet: this.#imports }).exports['run'];
+    return this.#exportsOf(bytes, this.#imports)['run'];
+  }
+
+  #exportsOf(bytes: Uint8Array, imports: Record<string, unknown>): Record<string, unknown> {
+    return new WebAssembly.Instance(compile(bytes), { octet: imports }).exports;
   }
 
   /** Makes `translation` the one that begins at `pc`; one that has lost all its ways in is dropped. */
@@ -326,7 +335,8 @@ export class Translator {
     this.#invalidations++;
     this.#patience.clear();
     this.#scan = new Scan(this.#cache, this.#counts);
-    for (const translation of this.#madeFrom(address | 0, (address + bytes) | 0)) this.#drop(translation);
+    const from = (address - this.#cache.reach) | 0; // what lies there depends on the bytes too
+    for (const translation of this.#madeFrom(from, (address + bytes) | 0)) this.#drop(translation);
   }
 
   /** The translations that were made from bytes in `[from, to)`. */

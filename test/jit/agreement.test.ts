@@ -1,65 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { override, presets, type MachineOverrides } from '../../src/cluster/config.ts';
-import { type EngineChoice, Machine } from '../../src/cluster/machine.ts';
+import { presets } from '../../src/cluster/config.ts';
+import { Machine } from '../../src/cluster/machine.ts';
 import { parseElf } from '../../src/elf/elf.ts';
 import { CaptureConsole } from '../../src/host/console.ts';
+import { agree, randomMachine, stateOf } from '../support/agreement.ts';
 import { buildApps } from '../support/apps.ts';
 import { fullRun } from '../support/effort.ts';
-import { CODE } from '../support/guest.ts';
-import { randomProgram, type RandomProgram, tangledProgram } from '../support/program.ts';
+import { tangledProgram } from '../support/program.ts';
 import { Workbench } from '../support/toolchain.ts';
-
-/** Everything a guest or a user can see of a machine. */
-function stateOf(machine: Machine): object {
-  return {
-    harts: machine.cluster.harts.map((h) => ({
-      pc: h.pc >>> 0,
-      x: [...h.x.subarray(0, 32)],
-      loops: [...h.loops.registers],
-      instret: h.instret,
-      cycle: h.cycle,
-      asleep: h.asleep,
-    })),
-    statistics: machine.statistics,
-    memory: machine.memoryHash(),
-  };
-}
-
-function randomMachine(
-  seed: number,
-  engine: EngineChoice,
-  overrides: MachineOverrides,
-  program: (seed: number) => RandomProgram = randomProgram,
-): { machine: Machine; end: number } {
-  const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), {
-    engine,
-  });
-  const { code, end } = program(seed);
-  machine.bus.poke(CODE, code);
-  for (const hart of machine.cluster.harts) {
-    hart.pc = CODE | 0;
-    hart.mtvec = (CODE + code.length) | 0;
-  }
-  return { machine, end };
-}
-
-/** Runs one program on both engines, stopping at each of the budgets, and compares everything each time. */
-function agree(
-  seed: number,
-  budgets: readonly number[],
-  overrides: MachineOverrides = {},
-  program = randomProgram,
-): Machine {
-  const [a, b] = (['interpret', 'translate'] as const).map(
-    (engine) => randomMachine(seed, engine, overrides, program).machine,
-  );
-  for (const [i, budget] of budgets.entries()) {
-    a.run(budget);
-    b.run(budget);
-    expect(stateOf(b), `seed ${seed} after stop ${i}`).toEqual(stateOf(a));
-  }
-  return b;
-}
 
 describe('random programs end in the same state on both engines', () => {
   test.each(Array.from({ length: fullRun ? 300 : 25 }, (_, i) => i + 1))('program %i', (seed) => {

@@ -73,7 +73,7 @@ export interface RandomProgram {
 const EXTENSIONS: readonly string[] = ['i', 'm', 'a'];
 const JUMPS = ['bne', 'blt', 'bgeu', 'beq'] as const;
 
-function writer(seed: number, names: readonly string[]): Writer {
+function writer(seed: number, names: readonly string[], places: readonly number[]): Writer {
   const next = xorshift(seed);
   const random = (bound: number): number => next() % bound;
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
@@ -97,6 +97,7 @@ function writer(seed: number, names: readonly string[]): Writer {
     items.push([insn.name, operands]);
   };
   const memory = (): void => {
+    if (places.length > 1 && random(3) === 0) items.push(...li(POINTER, pick(places)));
     // An address in the window, of any alignment now and then.
     items.push(['andi', { rd: MASKED, rs1: pick(DATA_REGISTERS), imm: random(4) === 0 ? 0x3ff : 0x3fc }]);
     items.push(['add', { rd: MASKED, rs1: MASKED, rs2: POINTER }]);
@@ -124,9 +125,9 @@ function writer(seed: number, names: readonly string[]): Writer {
   return { items, random, pick, label, straight, finished };
 }
 
-/** A program of nested loops and calls of depth up to three. */
-export function randomProgram(seed: number, names = EXTENSIONS): RandomProgram {
-  const { items, random, pick, label, straight, finished } = writer(seed, names);
+/** A program of nested loops and calls of depth up to three. @param places where its data are: pages */
+export function randomProgram(seed: number, names = EXTENSIONS, places = [DATA]): RandomProgram {
+  const { items, random, pick, label, straight, finished } = writer(seed, names, places);
   const skip = (): void => {
     const to = label();
     items.push({
@@ -166,7 +167,7 @@ export function randomProgram(seed: number, names = EXTENSIONS): RandomProgram {
     items.push(['jalr', { rd: 0, rs1: LINKS[0], imm: 0 }]);
     functions.push(name);
   }
-  items.push({ label: start }, ...li(POINTER, DATA));
+  items.push({ label: start }, ...li(POINTER, places[0]));
   const outer = COUNTERS[3];
   const top = label();
   items.push(['addi', { rd: outer, rs1: 0, imm: 30 }], { label: top });
@@ -180,12 +181,12 @@ export function randomProgram(seed: number, names = EXTENSIONS): RandomProgram {
  * A program whose blocks branch, jump and jump by register to any others, so that its loops have several entries and
  * overlap; it ends when a count of blocks is used up.
  */
-export function tangledProgram(seed: number, names = EXTENSIONS): RandomProgram {
-  const { items, random, pick, label, straight, finished } = writer(seed, names);
+export function tangledProgram(seed: number, names = EXTENSIONS, places = [DATA]): RandomProgram {
+  const { items, random, pick, label, straight, finished } = writer(seed, names, places);
   const [count, target] = COUNTERS;
   const blocks = Array.from({ length: 3 + random(14) }, label);
   const end = label();
-  items.push(...li(POINTER, DATA), ...li(count, 20_000));
+  items.push(...li(POINTER, places[0]), ...li(count, 20_000));
   for (const block of blocks) {
     items.push({ label: block });
     straight();
