@@ -27,12 +27,13 @@ import { compare, type Comparison, execute } from '../deploy/run/execute.ts';
 import { executeOnHost } from '../deploy/run/host.ts';
 import { parseElf, type Program } from '../elf/elf.ts';
 import { InputError, UsageError } from '../errors.ts';
+import { addChoiceOptions, type ChoiceFlags, choicesOf } from './choices.ts';
 import { addMachineOptions, type MachineFlags, machineOf, parseSize, readInput } from './options.ts';
 import { scheduleOption } from './schedule-option.ts';
 import { addPassOptions, type PassFlags, passOptions } from './passes.ts';
 import { bytesText, grouped, mismatchText, Progress } from './text.ts';
 
-interface DeployFlags extends MachineFlags, PassFlags {
+interface DeployFlags extends MachineFlags, ChoiceFlags, PassFlags {
   readonly output?: string;
   readonly input?: string;
   readonly check?: boolean;
@@ -74,9 +75,11 @@ export function addDeploy(program: Command): void {
     .option('--force', 'write into a directory that has files')
     .option('--explain', 'say what each graph pass did, and which engine each step runs on, at what cost')
     .option('--json', 'print one JSON object');
-  addMachineOptions(addPassOptions(command)).action(async (model: string, flags: DeployFlags) => {
-    process.exitCode = await run(model, flags);
-  });
+  addMachineOptions(addChoiceOptions(addPassOptions(command))).action(
+    async (model: string, flags: DeployFlags) => {
+      process.exitCode = await run(model, flags);
+    },
+  );
 }
 
 /** A network with its inputs, and what golden outputs say of the reference. */
@@ -147,7 +150,7 @@ function onCluster(
 
 async function run(model: string, flags: DeployFlags): Promise<number> {
   const machine = machineOf(flags);
-  const target = optionsFor(machine);
+  const target = optionsFor(machine, choicesOf(flags));
   const directory = flags.output ?? defaultOutput(model);
   requireWritable(directory, flags);
   const source = readSource(model, flags);

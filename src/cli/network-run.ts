@@ -4,11 +4,12 @@ import type { MachineConfig } from '../cluster/config.ts';
 import type { ScheduleKind } from '../deploy/deploy.ts';
 import type { FirmwareRun, NetworkResult, NetworkRun } from '../deploy/run/network.ts';
 import { billText } from './bill.ts';
+import { type ChoiceFlags, choicesOf } from './choices.ts';
 import { type MachineFlags, machineOf } from './options.ts';
 import { recorded, type RunFileFlags, timesJson } from './run-files.ts';
 import { grouped, mismatchText, type Progress } from './text.ts';
 
-export interface NetworkFlags extends MachineFlags, RunFileFlags {
+export interface NetworkFlags extends MachineFlags, ChoiceFlags, RunFileFlags {
   readonly check: 'none' | 'output' | 'layers';
   readonly reference?: boolean;
   readonly engine: EngineChoice;
@@ -19,7 +20,7 @@ export interface NetworkFlags extends MachineFlags, RunFileFlags {
 
 interface RunOptions extends Pick<
   NetworkRun,
-  'referenceOnly' | 'l1Bytes' | 'record' | 'schedule' | 'workspace'
+  'choices' | 'referenceOnly' | 'l1Bytes' | 'record' | 'schedule' | 'workspace'
 > {
   readonly machine: MachineConfig;
   readonly engine: EngineChoice;
@@ -31,6 +32,7 @@ interface RunOptions extends Pick<
 export const runOptions = (flags: NetworkFlags, bar: Progress): RunOptions => ({
   machine: machineOf(flags),
   engine: flags.engine,
+  choices: choicesOf(flags),
   check: flags.check,
   ...(flags.reference ? { referenceOnly: true } : {}),
   ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),

@@ -8,7 +8,15 @@ import { parseElf } from '../../elf/elf.ts';
 import { type Bill, bill } from '../../energy/bill.ts';
 import type { Timeline } from '../../trace/recorder.ts';
 import { buildFirmware } from '../firmware/build.ts';
-import { acceleratorOf, deploy, optionsFor, type Plan, type ScheduleKind, writeProject } from '../deploy.ts';
+import {
+  acceleratorOf,
+  type Choices,
+  deploy,
+  optionsFor,
+  type Plan,
+  type ScheduleKind,
+  writeProject,
+} from '../deploy.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { operationsOf } from '../graph/operations.ts';
 import { inferShapes } from '../graph/shapes.ts';
@@ -47,6 +55,8 @@ export interface InferenceOptions {
   readonly float?: boolean;
   /** Record when each part of the machine was at work. */
   readonly record?: boolean;
+  /** What computes, where the machine offers a choice. */
+  readonly choices?: Choices;
   /** TCDM budget in bytes. */
   readonly l1Bytes?: number;
   /** As optionsFor says unless given. */
@@ -195,11 +205,11 @@ function makeProject(
   workspace: Workspace,
   graph: Graph,
   networkDirectory: string,
-  { machine, l1Bytes, schedule, tokens, progress }: InferenceOptions,
+  { machine, choices, l1Bytes, schedule, tokens, progress }: InferenceOptions,
   keep: readonly string[],
 ): Promise<string> {
   const options = {
-    ...optionsFor(machine),
+    ...optionsFor(machine, choices),
     ...(l1Bytes === undefined ? {} : { l1Bytes }),
     ...(schedule && { schedule }),
     keep,

@@ -6,7 +6,7 @@ import type { EngineChoice, Machine, Statistics } from '../../cluster/machine.ts
 import { parseElf } from '../../elf/elf.ts';
 import { type Bill, bill } from '../../energy/bill.ts';
 import type { Timeline } from '../../trace/recorder.ts';
-import { deploy, optionsFor, type Plan, type ScheduleKind, writeProject } from '../deploy.ts';
+import { type Choices, deploy, optionsFor, type Plan, type ScheduleKind, writeProject } from '../deploy.ts';
 import { buildFirmware } from '../firmware/build.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { operationsOf } from '../graph/operations.ts';
@@ -27,6 +27,8 @@ export interface NetworkBuild {
   build(): Graph;
   readonly machine: MachineConfig;
   readonly engine?: EngineChoice;
+  /** What computes, where the machine offers a choice. */
+  readonly choices?: Choices;
   /** TCDM budget in bytes. */
   readonly l1Bytes?: number;
   /** As optionsFor says unless given. */
@@ -120,7 +122,7 @@ export async function buildNetwork(run: NetworkBuild): Promise<BuiltNetwork> {
   }
 
   const options = {
-    ...optionsFor(machine),
+    ...optionsFor(machine, run.choices),
     ...(run.l1Bytes === undefined ? {} : { l1Bytes: run.l1Bytes }),
     ...(run.schedule && { schedule: run.schedule }),
     keep: [...new Set([...graph.outputs, ...compared])],

@@ -222,10 +222,10 @@ export function chooseBlocks(families: readonly Family[], budget: number, target
     }
     if (fitting.length > 0) {
       const best = fitting.reduce((a, b) => (better(b, a) ? b : a));
-      const others = fitting.filter((other) => other.axes !== best.axes || other.cycles !== best.cycles);
-      return {
-        plan: planOf(best, others.length > 0 ? others.reduce((a, b) => (better(b, a) ? b : a)) : undefined),
-      };
+      const own = JSON.stringify(named(best));
+      const others = fitting.filter((other) => JSON.stringify(named(other)) !== own);
+      const next = others.length > 0 ? others.reduce((a, b) => (better(b, a) ? b : a)) : undefined;
+      return { plan: planOf(best, next) };
     }
   }
   return { leastBytes };
