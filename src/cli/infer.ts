@@ -9,6 +9,7 @@ import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
 import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
 import { billText } from './bill.ts';
+import { addChoiceOptions, type ChoiceFlags, choicesOf } from './choices.ts';
 import { progressOn } from './network-run.ts';
 import { inferKwtCommand } from './infer-kwt.ts';
 import type { ScheduleKind } from '../deploy/deploy.ts';
@@ -35,7 +36,7 @@ import {
 import { printStatistics, translationOf } from './statistics.ts';
 import { bytesText, grouped, mismatchText, Progress, table } from './text.ts';
 
-interface InferFlags extends MachineFlags, RunFileFlags {
+interface InferFlags extends ChoiceFlags, MachineFlags, RunFileFlags {
   readonly layers: number;
   readonly seq: number;
   readonly seed: number;
@@ -108,9 +109,11 @@ export function addInfer(program: Command): void {
     .addOption(scheduleOption())
     .option('--workspace <dir>', 'where networks and firmware are kept', 'build/workspace')
     .option('--json', 'print one JSON object');
-  addMachineOptions(addRunFileOptions(command)).action(async (network: string, flags: InferFlags) => {
-    process.exitCode = await infer(network, flags);
-  });
+  addMachineOptions(addChoiceOptions(addRunFileOptions(command))).action(
+    async (network: string, flags: InferFlags) => {
+      process.exitCode = await infer(network, flags);
+    },
+  );
 }
 
 async function infer(network: string, flags: InferFlags): Promise<number> {
@@ -134,6 +137,7 @@ async function infer(network: string, flags: InferFlags): Promise<number> {
     tokens,
     ...(flags.calibration === undefined ? {} : { calibration: calibrationTexts(flags, config) }),
     engine: flags.engine,
+    choices: choicesOf(flags),
     check: flags.check,
     ...(flags.float === undefined ? {} : { float: flags.float }),
     ...(flags.l1 === undefined ? {} : { l1Bytes: flags.l1 }),
