@@ -25,11 +25,7 @@ export interface ClipsReport {
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 
 /** Runs the command on a directory. Returns the exit status: 1 when the firmware's result differs from the reference. */
-export async function inferKwtClips(
-  setup: Omit<KwtSetup, 'progress'>,
-  about: ClipsReport,
-  asJson: boolean,
-): Promise<number> {
+export async function inferKwtClips(setup: KwtSetup, about: ClipsReport, asJson: boolean): Promise<number> {
   const root = about.input.replace(/\/+$/, '') || '/';
   const clips: LabelledClip[] = wavFilesBelow(root).map((file) => {
     const label = labelOf(file, root);
@@ -42,7 +38,7 @@ export async function inferKwtClips(
   const progress = (phase: string, instructions?: number): void =>
     show(`clip ${results.length + 1} of ${clips.length}: ${phase}`, instructions);
   try {
-    const spotter = await KeywordSpotter.build({ ...setup, progress });
+    const spotter = await KeywordSpotter.build({ ...setup, record: false, progress });
     for (const result of recogniseClips(spotter, clips, named)) results.push(result);
   } finally {
     bar.done();

@@ -42,6 +42,8 @@ export async function inferKwtCommand(flags: KwtFlags): Promise<number> {
     ...runOptions(flags, bar),
   };
   if (directory) {
+    if ((flags.report ?? flags.timeline) !== undefined)
+      throw new UsageError('--report and --timeline are about one run: name one clip with --input');
     const about = { title: TITLE, weights, input: flags.input, calibrated };
     return inferKwtClips(setup, about, flags.json === true);
   }

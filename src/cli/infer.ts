@@ -7,6 +7,7 @@ import { defaultTokens, fitTokens, parseTokens, type Tokens } from '../deploy/mo
 import { exportParameters } from '../deploy/models/weights.ts';
 import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
+import { inferBertTinyCommand } from './infer-bert-tiny.ts';
 import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
 import { billText } from './bill.ts';
 import { addChoiceOptions, type ChoiceFlags, choicesOf } from './choices.ts';
@@ -70,11 +71,12 @@ export function addInfer(program: Command): void {
     .description(
       'Builds a network, deploys it to C, compiles it with riscv-gcc, runs the ELF file on the emulated cluster and\n' +
         'compares the result with an independent integer reference. Networks:\n' +
-        'mobilebert; kwt1, which recognises the word in --input clip.wav (parameters from --weights or OCTET_MODELS);\n' +
-        'dinov2-small and whisper-tiny, encoders with synthetic weights.\n' +
+        'mobilebert; kwt1, which recognises the word in --input clip.wav, or in all clips of --input dir;\n' +
+        'berttiny, which says whether the embedded sentences of --input are positive (parameters of both from --weights\n' +
+        'or OCTET_MODELS); dinov2-small and whisper-tiny, encoders with synthetic weights.\n' +
         'Built networks and firmware are kept in the workspace and used again.',
     )
-    .argument('<network>', 'mobilebert, kwt1, dinov2-small or whisper-tiny')
+    .argument('<network>', 'mobilebert, kwt1, berttiny, dinov2-small or whisper-tiny')
     .option('--layers <n>', 'transformer layers', parseWhole(1, 24), MOBILEBERT.layers)
     .option(
       '--seq <n>',
@@ -88,13 +90,16 @@ export function addInfer(program: Command): void {
       'your own integer weights (.npz), or a trained checkpoint (.safetensors), not synthetic ones',
     )
     .option('--export-weights <file.npz>', 'write the weights that ran in the form that --weights takes')
-    .option('--input <tokens.json>', 'token ids: a list, {"input_ids": …}, or a SQuAD file with --item')
+    .option(
+      '--input <path>',
+      'token ids (.json): a list, {"input_ids": …}, or a SQuAD file with --item; a clip or clips; embeddings (.npz)',
+    )
     .option(
       '--calibration <path>',
       'what trained weights are calibrated on: a directory of .wav files, or a text file',
     )
     .option('--reference', 'but for mobilebert: compute with the integer reference alone, without firmware')
-    .option('--item <id>', 'which item of the input file: its index or its qas_id')
+    .option('--item <id>', 'which item of the input file: its index or its qas_id; which sentence of it')
     .option('--text <text>', 'text to tokenise with --vocab; "question|passage" makes two segments')
     .option('--vocab <vocab.txt>', 'WordPiece vocabulary for --text')
     .addOption(
@@ -118,10 +123,11 @@ export function addInfer(program: Command): void {
 
 async function infer(network: string, flags: InferFlags): Promise<number> {
   if (network === 'kwt1') return inferKwtCommand(flags);
+  if (network === 'berttiny') return inferBertTinyCommand(flags);
   if (isEncoder(network)) return inferEncoderCommand(network, flags);
   if (network !== 'mobilebert')
     throw new UsageError(
-      `there is no network '${network}'; octet knows mobilebert, kwt1, dinov2-small and whisper-tiny`,
+      `there is no network '${network}'; octet knows mobilebert, kwt1, berttiny, dinov2-small and whisper-tiny`,
     );
   if (flags.reference) throw new UsageError('--reference is not for mobilebert');
   const config: MobileBertConfig = { ...MOBILEBERT, layers: flags.layers, sequence: flags.seq };
