@@ -7,6 +7,7 @@
 /**
  * to[start + …] = from[first + …] for every element of the walk, with strides 0 (from) and 1 (to); integers change to the type of `to` by their low
  * bits, integers and floats by conversion (towards zero).
+ * The DMA moves runs of elements that stay as they are.
  * Serves Transpose, Slice, Split, Concat (one for each part), Expand, Pad, Cast and changes of layout.
  */
 struct copy {
@@ -31,7 +32,7 @@ void fill(const struct fill *step);
  * to[o][i][…] = table[o][indices[i]][…]: ONNX Gather.
  *
  * table: [outer, size, run] of any type    indices: [count], from -size to size - 1    to: [outer, count, run]
- * `run_bytes` is the size of the part behind the axis.
+ * `run_bytes` is the size of the part behind the axis, which the DMA moves.
  */
 struct take {
   const void *table;

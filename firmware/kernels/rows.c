@@ -5,33 +5,50 @@
 
 static uint32_t halved(uint32_t value, uint32_t times) { return times > 31 ? 0 : value >> times; }
 
-static uint32_t octaves(const struct softmax *step, int32_t difference) {
+/** A difference in octaves, rounded half up. */
+ALWAYS_INLINE uint32_t octaves(uint32_t shift, int32_t difference) {
   const uint32_t d = (uint32_t)difference;
-  return step->shift == 0 ? d : (d >> step->shift) + ((d >> (step->shift - 1)) & 1);
+  return shift == 0 ? d : ((d >> (shift - 1)) + 1) >> 1;
 }
 
-static int32_t largest(const struct softmax *step, uint32_t first, uint32_t last, int32_t most) {
+ALWAYS_INLINE int32_t largest(const struct softmax *step, enum element element, uint32_t first, uint32_t last,
+                              int32_t most) {
   for (uint32_t i = first; i < last; i++) {
-    const int32_t x = load(&step->x, i);
+    const int32_t x = load_as(step->x.data, element, i);
     if (x > most) most = x;
   }
   return most;
 }
 
-static void octave_row(const struct softmax *step, uint32_t first, uint32_t last) {
+/** One row; inlined for the types and octaves that are common. */
+ALWAYS_INLINE void octave_row(const struct softmax *step, enum element element, uint32_t shift, uint32_t first,
+                              uint32_t last) {
   const bool streamed = step->kind == SOFTMAX_STREAMED;
   const uint32_t width = streamed ? step->width : last - first;
   int32_t max = streamed ? -128 : INT32_MIN;
   uint32_t sum = 0;
   for (uint32_t start = first; start < last; start += width) {
     const uint32_t end = last - start < width ? last : start + width;
-    const int32_t next = largest(step, start, end, max);
-    sum = sum == 0 ? 0 : halved(sum, octaves(step, next - max));
-    for (uint32_t i = start; i < end; i++) sum += halved(256, octaves(step, next - load(&step->x, i)));
+    const int32_t next = largest(step, element, start, end, max);
+    sum = sum == 0 ? 0 : halved(sum, octaves(shift, next - max));
+    for (uint32_t i = start; i < end; i++) {
+      sum += halved(256, octaves(shift, next - load_as(step->x.data, element, i)));
+    }
     max = next;
   }
   const uint32_t inverse = (uint32_t)step->top / sum;
-  for (uint32_t i = first; i < last; i++) store(&step->y, i, (int32_t)halved(inverse, octaves(step, max - load(&step->x, i))));
+  for (uint32_t i = first; i < last; i++) {
+    const uint32_t y = halved(inverse, octaves(shift, max - load_as(step->x.data, element, i)));
+    store(&step->y, i, (int32_t)y);
+  }
+}
+
+/** One row of a softmax by powers of two. */
+static void powers_row(const struct softmax *step, uint32_t first, uint32_t last) {
+  const bool bytes = step->x.element == ELEMENT_INT8;
+  if (bytes && step->shift == 0) octave_row(step, ELEMENT_INT8, 0, first, last);
+  else if (bytes && step->shift == 5) octave_row(step, ELEMENT_INT8, 5, first, last);
+  else octave_row(step, step->x.element, step->shift, first, last);
 }
 
 /** 2 to the power of below / log2, up to a scale, by a polynomial of the fraction. */
@@ -42,7 +59,7 @@ static int64_t power(const struct softmax *step, int32_t below) {
 }
 
 static void polynomial_row(const struct softmax *step, uint32_t first, uint32_t last) {
-  const int32_t max = largest(step, first, last, INT32_MIN);
+  const int32_t max = largest(step, step->x.element, first, last, INT32_MIN);
   int64_t sum = 0;
   for (uint32_t i = first; i < last; i++) sum += power(step, load(&step->x, i) - max);
   for (uint32_t i = first; i < last; i++) {
@@ -58,7 +75,7 @@ void softmax(const struct softmax *step) {
   for (uint32_t r = share.first; r < share.last; r++) {
     const uint32_t first = r * step->columns, last = first + step->columns;
     if (step->kind == SOFTMAX_POLYNOMIAL) polynomial_row(step, first, last);
-    else octave_row(step, first, last);
+    else powers_row(step, first, last);
   }
 }
 
