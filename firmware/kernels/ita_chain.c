@@ -222,8 +222,10 @@ static void next_matmul(void *cursor, struct step *step) {
   }
 }
 
-void ita_matmul(const struct ita_matmul *layer) {
+/* Layers are copied to the stack, which is in TCDM: every job reads its layer. */
+void ita_matmul(const struct ita_matmul *in_dram) {
   if (!drives()) return;
+  const struct ita_matmul copied = *in_dram, *layer = &copied;
   const bool rows_outer = layer->rows_outer;
   const struct tile_stream *staying = rows_outer ? &layer->input : &layer->weight;
   const struct tile_stream *passing = rows_outer ? &layer->weight : &layer->input;
@@ -302,8 +304,9 @@ static void next_head(void *cursor, struct step *step) {
   if (at->query_slot >= head->queries.slots) at->query_slot -= head->queries.slots;
 }
 
-void ita_head(const struct ita_head *head) {
+void ita_head(const struct ita_head *in_dram) {
   if (!drives()) return;
+  const struct ita_head copied = *in_dram, *head = &copied;
   struct head_cursor cursor = {.head = head};
   ita_configure(&head->config);
   run_chain(next_head, &cursor, 2 * head->sequence * head->sequence * head->width, 0);

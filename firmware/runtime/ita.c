@@ -18,10 +18,10 @@ enum { CONTEXTS = 4 };
 #define NO_FREE_CONTEXT 0xffffffffu
 #define LOCKED 0xfffffffeu
 
-static struct {
+static _Thread_local struct {
   uint32_t tiles, mult[2], shift[2], add[2], engine, gelu, act;
   unsigned stale; /* contexts that still hold the constants of an earlier layer */
-} layer;
+} layer; /* with the stack, in TCDM: every job reads it */
 
 static void set(uintptr_t offset, uint32_t value) { mmio_store(OCTET_ITA_BASE + offset, value); }
 
