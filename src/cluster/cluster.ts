@@ -11,7 +11,7 @@ import type { Banks } from '../memory/banks.ts';
  */
 const LONE_SLICE = 5_000_000;
 /** The same in cluster timing, where a slice must fit into the banks' ring. */
-const TIMED_LONE_SLICE = 4096;
+const TIMED_LONE_SLICE = 32_768;
 
 /**
  * Why a run ended without the guest's doing; `idle`: the harts that may run sleep, and only one that is frozen could

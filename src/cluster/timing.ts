@@ -42,7 +42,7 @@ export interface TimingConfig {
 }
 
 /** Cycles a hart runs before the next one does in cluster timing, where nothing else is said. */
-export const CLUSTER_QUANTUM = 250;
+export const CLUSTER_QUANTUM = 500;
 
 const same = <T>(value: T): Record<RegisterFile, T> =>
   Object.fromEntries(registerFiles.map((file) => [file, value])) as Record<RegisterFile, T>;

@@ -1,4 +1,4 @@
-/** Events of a hart in cluster timing, since reset: what its words count in one call of `run`, summed. */
+/** Events of a hart in cluster timing, since reset: what its words count, summed. */
 import { word } from './words.ts';
 
 /** Counts, and stall cycles by cause. */

@@ -36,8 +36,8 @@ import { word, WORDS } from './words.ts';
 const ENDLESS_TRAPS = 1000;
 
 /**
- * Instructions of one call of the engine at most in cluster timing: what the counts of events have room for. A longer
- * slice is made of several calls.
+ * Instructions that the counts of events have room for: as many as one call of the engine executes at most in cluster timing. A
+ * longer slice is made of several calls.
  */
 const LONGEST_CALL = 32_768;
 
@@ -163,6 +163,8 @@ export class Hart implements TrapState {
   readonly #context: HartContext;
   readonly #timing: Timing | undefined;
   readonly #sums = new EventSums();
+  /** Instructions, at most, whose counts may be in the words still. */
+  #uncounted = 0;
   readonly #engine: Engine;
   /** Machine time at which the slice ends, stalls since it began aside. */
   #end = 0;
@@ -270,6 +272,7 @@ export class Hart implements TrapState {
    */
   run(until: number): void {
     this.#end = this.#timing ? Math.min(until, this.cycle + LONGEST_CALL) : until;
+    if (this.#timing) this.#makeRoom(this.#end - this.cycle);
     this.left = this.#end - this.cycle;
     this.words[word.end] = this.#end | 0;
     this.#unretired = 0;
@@ -296,9 +299,16 @@ export class Hart implements TrapState {
       this.#unretired = 0;
       this.#end = this.cycle;
       this.#stopping = false;
-      if (this.#timing) this.#sums.drain(this.words);
     }
     this.#reservation.watch();
+  }
+
+  /** Sees to it that the words have room for the counts of so many more instructions. */
+  #makeRoom(instructions: number): void {
+    this.#uncounted += instructions;
+    if (this.#uncounted <= LONGEST_CALL) return;
+    this.#sums.drain(this.words);
+    this.#uncounted = instructions;
   }
 
   /** Moves the hart's time on by its stalls, between two slices: its turn is over. */
@@ -364,6 +374,7 @@ export class Hart implements TrapState {
   }
 
   #snapshotTiming({ icache }: Timing): HartState['timing'] {
+    this.#sums.drain(this.words);
     return {
       stall: this.stall,
       stallCycles: this.stallCycles,
@@ -386,6 +397,7 @@ export class Hart implements TrapState {
     if (state.timing) {
       this.words[word.stall] = state.timing.stall;
       this.stallCycles = state.timing.stallCycles;
+      this.#sums.drain(this.words); // what they hold is of the time before
       this.#sums.restore(state.timing.events);
       this.words.set(state.timing.l0, word.l0);
     }

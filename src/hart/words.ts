@@ -9,7 +9,7 @@ export const word = {
   /** start0, last0, count0, start1, last1, count1. */
   loops: 40,
 
-  // The rest is used in cluster timing. Counts are of the present call of `run`, and taken away at its end.
+  // The rest is used in cluster timing. Counts are taken away now and then (src/hart/events.ts).
 
   /** Cycles beyond one for each instruction that the hart's time does not hold yet; with `counts` one 64-bit number. */
   stall: 48,
