@@ -13,6 +13,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   run: async () => (await import('./run.ts')).addRun,
   debug: async () => (await import('./debug.ts')).addDebug,
   infer: async () => (await import('./infer.ts')).addInfer,
+  explore: async () => (await import('./explore.ts')).addExplore,
   report: async () => (await import('./report.ts')).addReport,
   deploy: async () => (await import('./deploy.ts')).addDeploy,
   quantise: async () => (await import('./quantise.ts')).addQuantise,

@@ -1,0 +1,124 @@
+/** Runs the points of an exploration, several at a time, each in a process of its own. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bill } from '../energy/bill.ts';
+import { figuresOf } from './figures.ts';
+import { type Outcome, type Result, resultOf, type ResultsFile } from './results.ts';
+import type { Point } from './sweep.ts';
+
+export interface ExploreOptions {
+  /** Program and first arguments of a command that takes what `octet` takes. */
+  readonly command: readonly [program: string, ...args: readonly string[]];
+  /** Processes at a time. */
+  readonly jobs: number;
+  readonly results: ResultsFile;
+  /** Run again what failed in an earlier run. */
+  readonly retry?: boolean;
+  /** Seconds after which a point has failed; no limit unless given. */
+  readonly timeout?: number;
+  /** Called after each point that was not finished before. */
+  readonly onResult?: (result: Result, done: number, of: number) => void;
+}
+
+/** The results of all points, in their order. A point that fails is a result too; the others go on. */
+export async function explore(points: readonly Point[], options: ExploreOptions): Promise<Result[]> {
+  const { results, jobs, retry = false, onResult } = options;
+  const waiting = unfinished(points, results, retry);
+  const directory = mkdtempSync(join(tmpdir(), 'octet-explore-'));
+  let next = 0;
+  let done = 0;
+  const serve = async (): Promise<void> => {
+    while (next < waiting.length) {
+      const point = waiting[next++];
+      const outcome =
+        point.problem === undefined ? await run(point, directory, options) : { error: point.problem };
+      const result = resultOf(point, outcome);
+      results.add(result);
+      onResult?.(result, ++done, waiting.length);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.max(1, jobs) }, serve));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  return points.map((point) => {
+    const known = results.get(point.key) as Result;
+    return resultOf(point, known.figures ? { figures: known.figures } : { error: known.error });
+  });
+}
+
+/** Points without a result; of several that are the same run, one. */
+function unfinished(points: readonly Point[], results: ResultsFile, retry: boolean): Point[] {
+  const first = new Map<string, Point>();
+  for (const point of points) {
+    const known = results.get(point.key);
+    if (known && !(retry && known.error !== undefined)) continue;
+    if (!first.has(point.key)) first.set(point.key, point);
+  }
+  return [...first.values()];
+}
+
+/** What `octet infer --json` prints, as far as it is read here. */
+interface Report {
+  readonly match?: boolean | null;
+  readonly bill?: Bill | null;
+}
+
+async function run(
+  { key, network, machine, options }: Point,
+  directory: string,
+  { command: [program, ...args], timeout }: ExploreOptions,
+): Promise<Outcome> {
+  const file = join(directory, `${key}.json`);
+  writeFileSync(file, JSON.stringify(machine));
+  const words = [...args, 'infer', network, '--machine', file, '--json', ...options];
+  const { status, signal, stdout, stderr } = await output(program, words, timeout);
+  const why = lastLine(stderr).replaceAll(file, 'machine');
+  if (signal !== null)
+    return {
+      error:
+        timeout === undefined
+          ? `ended by ${signal}`
+          : `not finished after ${timeout} s, or ended by ${signal}`,
+    };
+  let report: Report | undefined;
+  try {
+    report = JSON.parse(stdout) as Report;
+  } catch {
+    // no report: the reason stands on standard error
+  }
+  if (report?.match === false) return { error: 'the result differs from the integer reference' };
+  if (status !== 0 || !report?.bill) return { error: why || `octet infer ended with status ${status}` };
+  return { figures: figuresOf(report.bill) };
+}
+
+/** The last line that says something, without the program's name before it. */
+const lastLine = (text: string): string => (text.trimEnd().split('\n').at(-1) ?? '').replace(/^octet: /, '');
+
+interface Output {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end, or kills it after `timeout` seconds. */
+const output = (program: string, args: readonly string[], timeout?: number): Promise<Output> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), 1000 * timeout);
+    const text = { stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', (chunk: string) => {
+        text[stream] += chunk;
+      });
+    }
+    child.once('error', reject);
+    child.once('close', (status, signal) => {
+      clearTimeout(timer);
+      resolve({ status, signal, ...text });
+    });
+  });
