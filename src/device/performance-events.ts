@@ -3,6 +3,8 @@
  * counters (the same numbers), the constants of the C header, and the table in docs/machine.md.
  */
 
+import { alignedTable } from '../markdown.ts';
+
 export interface PerformanceEventRow {
   /** The value of `mhpmevent` and PERF_ENABLE; 0 counts nothing. */
   readonly code: number;
@@ -66,15 +68,5 @@ export function eventsForPage(): string {
     return [String(code), `\`${name}\``, scope, clusterTiming ? 'cluster' : 'both', doc];
   });
   const head = ['code', 'event', 'of the', 'timing', 'counts'];
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
-  const line = (cells: readonly string[], fill = ' '): string =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i], fill)).join(' | ')} |\n`;
-  return [
-    line(head),
-    line(
-      head.map(() => ''),
-      '-',
-    ),
-    ...rows.map((row) => line(row)),
-  ].join('');
+  return alignedTable([head, ...rows]);
 }
