@@ -10,12 +10,10 @@ const results = bench.path('points.jsonl');
 const csv = bench.path('points.csv');
 
 /** Two machines that run and one that cannot hold the tiles, of a layer with 64 tokens. */
+const command = ['explore', 'mobilebert', '--vary', 'harts=2,8', '--vary', 'l1=1KiB,80KiB'];
+const small = ['--layers', '1', '--seq', '64', '--workspace', bench.path('workspace')];
 const explore = (...args: readonly string[]) =>
-  octet(
-    ...['explore', 'mobilebert', '--vary', 'harts=2,8', '--vary', 'l1=1KiB,80KiB', '--results', results],
-    ...['--csv', csv, '--jobs', '2', ...args],
-    ...['--', '--layers', '1', '--seq', '64', '--workspace', bench.path('workspace')],
-  );
+  octet(...command, '--results', results, '--csv', csv, '--jobs', '2', ...args, '--', ...small);
 
 interface Exploration {
   readonly points: readonly {

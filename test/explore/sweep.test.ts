@@ -9,6 +9,11 @@ const sweep = (overrides: Partial<Sweep>): Sweep => ({
   ...overrides,
 });
 
+const settings = (points: readonly Point[]): unknown[] =>
+  points.map((p) => [p.network, ...Object.values(p.settings)]);
+
+const key = (overrides: Partial<Sweep>): string => pointsOf(sweep(overrides))[0].key;
+
 describe('an axis', () => {
   test('reads numbers, sizes, words and null', () => {
     expect(parseAxis('tcdmBytes=65536,128KiB,1M')).toEqual({
@@ -33,9 +38,6 @@ describe('an axis', () => {
 });
 
 describe('the points of a sweep', () => {
-  const settings = (points: readonly Point[]): unknown[] =>
-    points.map((p) => [p.network, ...Object.values(p.settings)]);
-
   test('are all combinations, the last axis fastest', () => {
     const axes = [parseAxis('harts=2,4'), parseAxis('l1=32KiB,48KiB')];
     expect(settings(pointsOf(sweep({ networks: ['a', 'b'], axes })))).toEqual([
@@ -77,7 +79,6 @@ describe('the points of a sweep', () => {
   });
 
   test('have one key where the same would run, and different ones otherwise', () => {
-    const key = (overrides: Partial<Sweep>): string => pointsOf(sweep(overrides))[0].key;
     expect(key({ axes: [parseAxis('harts=8')] })).toBe(key({})); // octa has eight
     expect(key({ machine: { preset: 'octa' } })).toBe(key({}));
     const others = [
