@@ -57,8 +57,6 @@ export interface Blocking {
 /** One way to cut a call: axes with the sizes a block may have, and what becomes of a choice. */
 export interface Family {
   readonly axes: readonly Axis[];
-  /** Taken only where no other family fits the budget. */
-  readonly last?: boolean;
   readonly block: (sizes: readonly number[]) => Blocking;
 }
 
@@ -85,7 +83,7 @@ export interface BlockPlan extends Blocking {
   readonly dmaBytes: number;
   /** Estimated cycles, and those of the best plan with other sizes. */
   readonly cycles: number;
-  readonly secondBest?: { readonly block: Readonly<Record<string, number>>; readonly cycles: number };
+  readonly secondBest?: Rival;
   readonly l1: L1Plan;
 }
 
@@ -202,60 +200,68 @@ function* choices(axes: readonly Axis[]): Generator<readonly number[]> {
   for (const size of sizesOf(first)) for (const sizes of rest) yield [size, ...sizes];
 }
 
-/** A plan that fits, or the bytes the smallest one takes. */
-export type Choice = { readonly plan: BlockPlan } | { readonly leastBytes: number };
+/** Which family and sizes; or, where none fits, the bytes that the smallest blocks take. */
+export type Choice =
+  | { readonly family: number; readonly sizes: readonly number[]; readonly secondBest?: Rival }
+  | { readonly leastBytes: number };
 
-/** The plan of least estimated cycles within the budget; where equal, the one that needs the least TCDM. */
-export function chooseBlocks(families: readonly Family[], budget: number, target: BlockTarget): Choice {
-  const all = [false, true].map((last) => families.filter((family) => (family.last === true) === last));
-  let leastBytes = Infinity;
-  for (const stage of all) {
-    const fitting: Candidate[] = [];
-    for (const { axes, block } of stage) {
-      for (const sizes of choices(axes)) {
-        const blocking = block(sizes);
-        const l1 = placeBlocks(blocking);
-        leastBytes = Math.min(leastBytes, l1.bytes);
-        if (l1.bytes <= budget)
-          fitting.push({ blocking, l1, axes, sizes, cycles: blockCycles(blocking, target) });
-      }
-    }
-    if (fitting.length > 0) {
-      const best = fitting.reduce((a, b) => (better(b, a) ? b : a));
-      const own = JSON.stringify(named(best));
-      const others = fitting.filter((other) => JSON.stringify(named(other)) !== own);
-      const next = others.length > 0 ? others.reduce((a, b) => (better(b, a) ? b : a)) : undefined;
-      return { plan: planOf(best, next) };
-    }
-  }
-  return { leastBytes };
-}
-
-interface Candidate {
-  readonly blocking: Blocking;
-  readonly l1: L1Plan;
-  readonly axes: readonly Axis[];
-  readonly sizes: readonly number[];
+/** Other sizes, and their estimated cycles. */
+export interface Rival {
+  readonly block: Readonly<Record<string, number>>;
   readonly cycles: number;
 }
 
-const better = (a: Candidate, b: Candidate): boolean =>
-  a.cycles < b.cycles || (a.cycles === b.cycles && a.l1.bytes < b.l1.bytes);
+interface Candidate extends Rival {
+  readonly family: number;
+  readonly sizes: readonly number[];
+  readonly bytes: number;
+}
 
-const named = ({ axes, sizes }: Candidate): Record<string, number> =>
+const better = (a: Candidate, b: Candidate): Candidate =>
+  b.cycles < a.cycles || (b.cycles === a.cycles && b.bytes < a.bytes) ? b : a;
+
+const named = (axes: readonly Axis[], sizes: readonly number[]): Record<string, number> =>
   Object.fromEntries(axes.map(({ name }, i) => [name, sizes[i]]));
 
-function planOf(chosen: Candidate, next: Candidate | undefined): BlockPlan {
-  const { blocking, l1, cycles } = chosen;
+/** The blocks of least estimated cycles within the budget; where equal, those that need the least TCDM. */
+export function chooseBlocks(families: readonly Family[], budget: number, target: BlockTarget): Choice {
+  const fitting: Candidate[] = [];
+  let leastBytes = Infinity;
+  families.forEach(({ axes, block }, family) => {
+    for (const sizes of choices(axes)) {
+      const blocking = block(sizes);
+      const { bytes } = placeBlocks(blocking);
+      leastBytes = Math.min(leastBytes, bytes);
+      if (bytes > budget) continue;
+      const cycles = blockCycles(blocking, target);
+      fitting.push({ family, sizes, bytes, cycles, block: named(axes, sizes) });
+    }
+  });
+  if (fitting.length === 0) return { leastBytes };
+  const { family, sizes, block: own } = fitting.reduce(better);
+  const others = fitting.filter(({ block }) =>
+    Object.keys({ ...own, ...block }).some((k) => own[k] !== block[k]),
+  );
+  if (others.length === 0) return { family, sizes };
+  const { block, cycles } = others.reduce(better);
+  return { family, sizes, secondBest: { block, cycles } };
+}
+
+/** The loop over blocks of the chosen sizes. */
+export function planBlocks(
+  { axes, block }: Family,
+  sizes: readonly number[],
+  target: BlockTarget,
+): BlockPlan {
+  const blocking = block(sizes);
   const { counts, streams } = blocking;
   return {
     ...blocking,
-    block: named(chosen),
+    block: named(axes, sizes),
     blocks: product(counts),
     dmaBytes: streams.reduce((n, stream) => n + traffic(stream, counts).bytes, 0),
-    cycles,
-    ...(next ? { secondBest: { block: named(next), cycles: next.cycles } } : {}),
-    l1,
+    cycles: blockCycles(blocking, target),
+    l1: placeBlocks(blocking),
   };
 }
 

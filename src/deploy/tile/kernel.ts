@@ -1,6 +1,7 @@
 /** Tiling of kernel steps: each call is a loop over blocks in TCDM where there is a way to cut it, else it works on DRAM. */
 import type { KernelStep } from '../passes/steps.ts';
-import { type BlockPlan, type BlockTarget, chooseBlocks } from './blocks.ts';
+import type { KernelCall } from '../kernels/call.ts';
+import { type BlockPlan, type BlockTarget, type Choice, chooseBlocks, planBlocks } from './blocks.ts';
 import { BLOCKERS } from './kernels/kernels.ts';
 import { tooSmall, type L1Plan } from './l1.ts';
 
@@ -14,18 +15,46 @@ export interface KernelPlan {
   readonly l1: L1Plan;
 }
 
-/** @throws DeployError naming the step and the smallest budget that fits */
-export function tileKernel(step: KernelStep, budget: number, target: BlockTarget): KernelPlan {
-  const choices = step.calls.map((call) => {
-    const families = BLOCKERS[call.kernel]?.(call, target) ?? [];
-    return families.length === 0 ? null : chooseBlocks(families, budget, target);
-  });
-  const least = Math.max(
-    0,
-    ...choices.map((choice) => (choice && 'leastBytes' in choice ? choice.leastBytes : 0)),
-  );
-  if (least > 0) throw tooSmall(step.name, least, budget);
-  const calls = choices.map((choice) => (choice && 'plan' in choice ? choice.plan : null));
+/** Plans kernel steps for one budget. Calls that differ in addresses and constants only get the same blocks. */
+export class KernelTiler {
+  readonly #budget: number;
+  readonly #target: BlockTarget;
+  readonly #known = new Map<string, Choice>();
+
+  constructor(budget: number, target: BlockTarget) {
+    this.#budget = budget;
+    this.#target = target;
+  }
+
+  /** @throws DeployError naming the step and the smallest budget that fits */
+  plan(step: KernelStep): KernelPlan {
+    return planOf(
+      step,
+      step.calls.map((call) => this.#blocks(call, step.name)),
+    );
+  }
+
+  #blocks(call: KernelCall, step: string): BlockPlan | null {
+    const families = BLOCKERS[call.kernel]?.(call, this.#target) ?? [];
+    if (families.length === 0) return null;
+    const key = `${call.kernel} ${JSON.stringify(call.fields, shapesOnly)}`;
+    const choice = this.#known.get(key) ?? chooseBlocks(families, this.#budget, this.#target);
+    this.#known.set(key, choice);
+    if ('leastBytes' in choice) throw tooSmall(step, choice.leastBytes, this.#budget);
+    const { family, sizes, secondBest } = choice;
+    return { ...planBlocks(families[family], sizes, this.#target), ...(secondBest && { secondBest }) };
+  }
+}
+
+/** What of a call's fields decides its blocks. */
+function shapesOnly(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'object' && value !== null && ('tensor' in value || 'constant' in value))
+    return 'address';
+  return value;
+}
+
+function planOf(step: KernelStep, calls: readonly (BlockPlan | null)[]): KernelPlan {
   const prefix = (i: number): string => (calls.length === 1 ? '' : `${i + 1}.`);
   return {
     kind: 'kernel',

@@ -6,7 +6,7 @@ import type { LinearStep, Program, Step } from '../passes/steps.ts';
 import type { Stream, StreamedPlan } from '../schedule/pipeline.ts';
 import { tileAttention, type AttentionPlan } from './attention.ts';
 import { type BlockTarget, DEFAULT_TARGET } from './blocks.ts';
-import { type KernelPlan, tileKernel } from './kernel.ts';
+import { type KernelPlan, KernelTiler } from './kernel.ts';
 import { tileLinear, type LinearPlan } from './linear.ts';
 import { tileSum, type SumPlan } from './sum.ts';
 
@@ -37,21 +37,16 @@ export interface TiledProgram extends Omit<Program, 'steps'> {
  * @throws DeployError naming the step and the smallest budget that would fit
  */
 export function tile(program: Program, l1Bytes: number, target: BlockTarget = DEFAULT_TARGET): TiledProgram {
-  const planned = (step: Step): TiledStep => ({ step, plan: planOf(step, program, l1Bytes, target) });
+  const kernels = new KernelTiler(l1Bytes, target);
+  const planned = (step: Step): TiledStep => ({ step, plan: planOf(step, program, l1Bytes, kernels) });
   return { ...program, steps: program.steps.map(planned) };
 }
 
-/** The plan of one step. */
-export function planOf(
-  step: Step,
-  program: Program,
-  budget: number,
-  target: BlockTarget = DEFAULT_TARGET,
-): TilePlan {
+function planOf(step: Step, program: Program, budget: number, kernels: KernelTiler): TilePlan {
   if (step.kind === 'linear') return tileLinear(step, program, budget);
   if (step.kind === 'attention') return tileAttention(step, program, budget);
   if (step.kind === 'sum') return tileSum(step, program, budget);
-  if (step.kind === 'kernel') return tileKernel(step, budget, target);
+  if (step.kind === 'kernel') return kernels.plan(step);
   const [rows] = program.tensors.get(step.output)?.shape ?? [0];
   return { kind: 'gather', rows, dmaBytes: rows * step.offsets.length * step.table.shape[1] };
 }
