@@ -17,6 +17,7 @@ export interface DiagonalSum {
 const INT8 = 128;
 const MOST_MULTIPLIER = 255;
 const BIAS_LIMIT = 2 ** 23;
+const MOST_SHIFT = 35;
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
@@ -28,52 +29,62 @@ const scaled = (x: number, scale: number, offset: number, shift: number): number
  * The accelerator's form of a sum; undefined where it has none.
  *
  * It computes floor(((x·w + b)·m + 2^(s-1)) / 2^s) + a with a multiplier m and an addend a for all channels. So m must
- * divide all scales (w = scale / m), and with Y = b·m + 2^(s-1) + a·2^s the biases and the addend must make Y the offset of
- * the channel, or so near below it that no sum tells the difference.
+ * divide all scales (w = scale / m), and b·m + 2^(s-1) + a·2^s must be the offset of the channel, or so near below it that
+ * no sum tells the difference.
  */
-export function diagonalSum({ terms, scale, offset, shift }: SumStep): DiagonalSum | undefined {
-  if (shift > 35) return undefined;
+export function diagonalSum(step: SumStep): DiagonalSum | undefined {
+  if (step.shift > MOST_SHIFT) return undefined;
+  const forms = requantisations(step);
+  const requant =
+    forms.find((form) => isExact(step, form) && fits(step, form)) ??
+    forms.find((form) => fits(step, form) && agrees(step, form));
+  if (!requant) return undefined;
+  return {
+    weight: Int8Array.from(step.scale, (value) => value / requant.mult),
+    bias: Int32Array.from(step.offset, (value) => biasOf(value, requant)),
+    requant,
+  };
+}
+
+/** Multipliers that leave weights of 8 bits, the largest first, each with every addend. */
+function requantisations({ scale, shift }: SumStep): AcceleratorRequant[] {
   const common = scale.reduce((divisor, value) => gcd(divisor, Math.abs(value)), 0) || 1;
-  const largest = Math.max(
-    ...scale.map((value) => (value < 0 ? Math.ceil(-value / INT8) : Math.ceil(value / (INT8 - 1)))),
+  const least = scale.reduce(
+    (most, value) => Math.max(most, value < 0 ? -value / INT8 : value / (INT8 - 1)),
+    1,
   );
-  const half = shift > 0 ? 2 ** (shift - 1) : 0;
-  for (let mult = Math.min(MOST_MULTIPLIER, common); mult >= Math.max(1, largest); mult--) {
-    if (common % mult !== 0) continue;
-    for (let step = 0; step < 2 * INT8; step++) {
-      const add = step % 2 === 0 ? -step / 2 : (step + 1) / 2;
-      if (add >= INT8) continue;
-      const requant = { mult, shift, add };
-      const bias = biases(offset, half + add * 2 ** shift, requant);
-      if (bias && agrees(scale, offset, bias, requant, terms.length))
-        return { weight: Int8Array.from(scale, (value) => value / mult), bias, requant };
-    }
-  }
-  return undefined;
+  const multipliers = Array.from({ length: MOST_MULTIPLIER }, (_, i) => MOST_MULTIPLIER - i).filter(
+    (mult) => mult >= least && common % mult === 0,
+  );
+  return multipliers.flatMap((mult) =>
+    Array.from({ length: 2 * INT8 }, (_, i) => ({ mult, shift, add: i % 2 === 0 ? i / 2 : -(i + 1) / 2 })),
+  );
 }
 
-/** The largest biases whose offsets do not exceed the channels'; undefined when one needs more than 24 bits. */
-function biases(offset: Int32Array, constant: number, { mult }: AcceleratorRequant): Int32Array | undefined {
-  const bias = offset.map((value) => Math.floor((value - constant) / mult));
-  return bias.every((value) => Math.abs(value) < BIAS_LIMIT) ? bias : undefined;
+/** What the accelerator adds to the products beside the bias: for rounding, and the addend. */
+const constantOf = ({ shift, add }: AcceleratorRequant): number =>
+  (shift > 0 ? 2 ** (shift - 1) : 0) + add * 2 ** shift;
+
+const biasOf = (offset: number, requant: AcceleratorRequant): number =>
+  Math.floor((offset - constantOf(requant)) / requant.mult);
+
+/** Whether the biases and the constant make up the offsets of all channels. */
+function isExact({ offset }: SumStep, requant: AcceleratorRequant): boolean {
+  const constant = constantOf(requant);
+  return offset.every((value) => (value - constant) % requant.mult === 0);
 }
 
-/** Whether harts and accelerator agree on every sum of that many int8 terms, in every channel. */
-function agrees(
-  scale: Int32Array,
-  offset: Int32Array,
-  bias: Int32Array,
-  requant: AcceleratorRequant,
-  terms: number,
-): boolean {
-  const { mult, shift, add } = requant;
-  const constant = (shift > 0 ? 2 ** (shift - 1) : 0) + add * 2 ** shift;
+/** Whether all biases are of 24 bits. */
+const fits = ({ offset }: SumStep, requant: AcceleratorRequant): boolean =>
+  offset.every((value) => Math.abs(biasOf(value, requant)) < BIAS_LIMIT);
+
+/** Whether harts and accelerator agree on every sum of int8 terms, in every channel. */
+function agrees({ terms, scale, offset, shift }: SumStep, requant: AcceleratorRequant): boolean {
   return scale.every((value, channel) => {
-    if (bias[channel] * mult + constant === offset[channel]) return true;
-    const weight = value / mult;
-    for (let x = -INT8 * terms; x <= (INT8 - 1) * terms; x++) {
-      if (scaled(x, value, offset[channel], shift) !== requantise(x * weight + bias[channel], requant))
-        return false;
+    const weight = value / requant.mult;
+    const bias = biasOf(offset[channel], requant);
+    for (let x = -INT8 * terms.length; x <= (INT8 - 1) * terms.length; x++) {
+      if (scaled(x, value, offset[channel], shift) !== requantise(x * weight + bias, requant)) return false;
     }
     return true;
   });
