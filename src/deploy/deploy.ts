@@ -24,8 +24,8 @@ export { hasXpulp };
 export type { Deployment, Plan, StepReport } from './emit-c/project.ts';
 export type { TensorPlace } from './emit-c/network.ts';
 
-/** TCDM bytes set aside for stacks: __hart_limit * __stack_bytes of firmware/link.ld. */
-export const L1_STACK_BYTES = 16 * 2048;
+/** TCDM bytes set aside for the stack of each hart: __stack_bytes of firmware/link.ld. */
+const STACK_BYTES = 2048;
 
 /** DRAM set aside for code, inputs and outputs, bytes. */
 const CODE_BYTES = 1 << 20;
@@ -53,6 +53,8 @@ export interface DeployOptions {
   readonly engines?: Engines;
   /** Harts that compute, for the cost of steps: 8 unless given. */
   readonly harts?: number;
+  /** Harts of the machine, each with a stack in TCDM; 16 unless given. */
+  readonly stacks?: number;
   /** Who drives the DMA and the accelerator; hart 0, which sleeps while it waits, unless given. */
   readonly control?: Control;
   /** Whether all harts have what the Xpulp kernels need (hasXpulp); plain C unless given. */
@@ -115,6 +117,7 @@ export function optionsFor(machine: MachineConfig, { engines, kernels }: Choices
     softmaxShift: acceleratorOf(machine).softmaxShift,
     engines: machine.ita ? (engines ?? 'all') : 'harts',
     harts: workers,
+    stacks: machine.harts,
     xpulp: kernels === undefined ? hasXpulp(machine) : kernels === 'xpulp',
     control,
     accelerator: streamAcceleratorOf(machine.ita),
@@ -133,6 +136,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     softmaxShift = 0,
     engines = 'all',
     harts = 8,
+    stacks = 16,
     xpulp = false,
     control = { driver: 0, xdma: false, polled: false },
     keep = 'none',
@@ -141,7 +145,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
     schedule = 'sequential',
     accelerator = DEFAULT_ACCELERATOR,
   } = options;
-  const l1Bytes = l1Budget(tcdmBytes, options.l1Bytes);
+  const l1Bytes = l1Budget(tcdmBytes, stacks * STACK_BYTES, options.l1Bytes);
   const limits = { softmaxShift, accelerator: engines === 'all', harts, xpulp };
   const program = lower(check(graph), limits, passes);
   const planRest = (rest: Program, bytes: number): TiledProgram => tile(rest, bytes, { harts, xpulp });
@@ -152,7 +156,7 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
   const deployment = emitProject(
     tiled,
     allocate(tiled, keep),
-    { l1Bytes, dramBytes, xpulp, softmaxShift, control },
+    { l1Bytes, dramBytes, xpulp, softmaxShift, control, stacks },
     inputs,
   );
   const { weightBytes, arenaBytes } = deployment.plan;
@@ -165,17 +169,17 @@ export function deploy(graph: Graph, options: DeployOptions = {}): Deployment {
   return deployment;
 }
 
-function l1Budget(tcdmBytes: number, wanted: number | undefined): number {
-  const available = tcdmBytes - L1_STACK_BYTES;
+function l1Budget(tcdmBytes: number, stackBytes: number, wanted: number | undefined): number {
+  const available = tcdmBytes - stackBytes;
   if (available <= 0) {
     throw new DeployError(
-      `a machine with ${tcdmBytes} bytes of TCDM has no room for tiles: the stacks take ${L1_STACK_BYTES}`,
+      `a machine with ${tcdmBytes} bytes of TCDM has no room for tiles: the stacks take ${stackBytes}`,
     );
   }
   const l1Bytes = wanted ?? available;
   if (!Number.isInteger(l1Bytes) || l1Bytes < 0 || l1Bytes > available) {
     throw new UsageError(
-      `--l1 is ${l1Bytes}, expected 0 to ${available} bytes: the TCDM of ${tcdmBytes} less ${L1_STACK_BYTES} for stacks`,
+      `--l1 is ${l1Bytes}, expected 0 to ${available} bytes: the TCDM of ${tcdmBytes} less ${stackBytes} for stacks`,
     );
   }
   return l1Bytes;

@@ -62,6 +62,8 @@ export interface Target {
   /** Of the accelerator, which the host computes in C. */
   readonly softmaxShift: number;
   readonly control: Control;
+  /** Harts that get a stack in TCDM. */
+  readonly stacks: number;
 }
 
 /** Who drives the DMA and the accelerator, and how. */
@@ -195,12 +197,13 @@ const makefile = ({
   xpulp,
   softmaxShift,
   control,
+  stacks,
 }: Target): string => `# Builds network.elf with the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf; 'make host' builds the
 # same C for this computer, the accelerator included (host/), with HOST_CC.
 
 FIRMWARE := .
 include flags.mk
-${xpulp ? 'CFLAGS += $(XPULP)\n' : ''}${controlFlags(control)}LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes}
+${xpulp ? 'CFLAGS += $(XPULP)\n' : ''}${controlFlags(control)}LDFLAGS += -Wl,--defsym=__dram_bytes=${dramBytes} -Wl,--defsym=__hart_limit=${stacks}
 
 SOURCES := main.c inputs.c network.c weights.S $(wildcard kernels/*.c runtime/*.c runtime/*.S)
 OBJECTS := $(patsubst %,build/%.o,$(SOURCES))
