@@ -244,6 +244,7 @@ function jsonReport(result: Inference, flags: InferFlags, input: string): Record
 function textReport(result: Inference, flags: InferFlags, input: string): string {
   const { statistics, seconds, plan } = result;
   const { harts, ita, dma, cycles } = statistics;
+  const timed = result.machine.config.timing.mode === 'cluster';
   const percent = (part: number): string => `${((100 * part) / cycles).toFixed(1)} %`;
   const perSecond = (statistics.instructions / seconds.run / 1e6).toFixed(0);
   const lines = [
@@ -259,7 +260,7 @@ function textReport(result: Inference, flags: InferFlags, input: string): string
       ['all', grouped(statistics.instructions), ''],
     ]),
     '',
-    `cycles       ${grouped(cycles)} (one per instruction; devices as modelled)`,
+    `cycles       ${grouped(cycles)} (${timed ? 'cluster timing' : 'one per instruction; devices as modelled'})`,
     `ITA          ${grouped(ita.jobs)} jobs, ${grouped(ita.macs)} MAC, busy ${percent(ita.busyCycles)} of the time`,
     `DMA          ${grouped(dma.transfers)} transfers, ${bytesText(dma.bytes)}, busy ${percent(dma.busyCycles)} of the time`,
     ...billText(result.bill),
