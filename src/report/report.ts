@@ -115,7 +115,10 @@ export function reportOf(run: ReportedRun): RunReport {
 
 /** Where the time of a run went. */
 export function timesOf(plan: Pick<Plan, 'steps'>, timeline: Timeline): Times {
-  const { steps: shares, between } = attribute(timeline, (id) => plan.steps.at(id)?.engine);
+  const { steps: shares, between } = attribute(timeline, (id) => {
+    const step = plan.steps.at(id);
+    return step && engineOf(step);
+  });
   const steps = [...shares]
     .sort(([a], [b]) => a - b)
     .map(([id, share]): StepTime => ({ ...described(id, plan.steps.at(id)), ...share }));
@@ -130,18 +133,26 @@ export function timesOf(plan: Pick<Plan, 'steps'>, timeline: Timeline): Times {
   };
 }
 
+/** A number among what the plan decided about a step; 0 where there is none. */
+const decided = ({ tiles }: StepReport, field: string): number =>
+  typeof tiles[field] === 'number' ? tiles[field] : 0;
+
+/** Where a step computes: what is said of harts may run on the accelerator too, in a schedule that streams. */
+const engineOf = (step: StepReport): 'ita' | 'harts' => (decided(step, 'jobs') > 0 ? 'ita' : step.engine);
+
 /** What the plan says of a step; of marks that are no step, their number. */
 function described(id: number, step: StepReport | undefined) {
-  const {
-    name = `mark ${id}`,
-    kind = 'mark',
-    engine = 'harts' as const,
-    reason = '',
-    tiles = {},
-  } = step ?? {};
-  const number = (field: string): number => (typeof tiles[field] === 'number' ? tiles[field] : 0);
-  const macs = number('jobs') * MACS_PER_JOB;
-  return { id, name, layer: layerOf(name), kind, engine, reason, macs, dmaBytes: number('dmaBytes') };
+  const name = step?.name ?? `mark ${id}`;
+  return {
+    id,
+    name,
+    layer: layerOf(name),
+    kind: step?.kind ?? 'mark',
+    engine: step ? engineOf(step) : ('harts' as const),
+    reason: step?.reason ?? '',
+    macs: step ? decided(step, 'jobs') * MACS_PER_JOB : 0,
+    dmaBytes: step ? decided(step, 'dmaBytes') : 0,
+  };
 }
 
 /** The layer a step belongs to by its name: `layer_03` of `layer_03/ffn_0/up`, `layers.3` of `/encoder/layers.3/fc1`. */
