@@ -274,11 +274,6 @@ function textReport(result: Inference, flags: InferFlags, input: string): string
   return `${lines.join('\n')}\n`;
 }
 
-const cyclesText = {
-  instruction: 'one per instruction; devices as modelled',
-  cluster: 'stalls and conflicts as modelled',
-} as const;
-
 function similarityLines({ similarities }: Inference): string[] {
   if (similarities.length === 0) return [];
   const rows = similarities.map((s) => [s.tensor, s.cosine.toFixed(4)]);
