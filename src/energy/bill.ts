@@ -1,7 +1,7 @@
 /** What one inference takes: time, rate, power and energy, with the operations of the network for figures of merit. */
 import { type EnergyConfig, energyOf, type EnergyReport } from './energy.ts';
 import { type Estimate, inverse, times } from './estimate.ts';
-import type { RunStatistics } from './events.ts';
+import { awakeOf, type RunStatistics } from './events.ts';
 
 export interface Bill {
   readonly cycles: number;
@@ -51,7 +51,7 @@ export function bill(config: EnergyConfig, statistics: RunStatistics, operations
       itaBusy: share(ita.busyCycles),
       itaPeak: config.ita ? share(ita.macs / (config.ita.units * DOT_PRODUCT)) : 0,
       dmaBusy: share(dma.busyCycles),
-      harts: harts.map((h) => share(cycles - h.sleepCycles)),
+      harts: harts.map((h) => share(awakeOf(h))),
     },
     energy,
   };

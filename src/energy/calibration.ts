@@ -26,25 +26,18 @@ const PUBLISHED_RATE = 32.5;
 const PRODUCT32_MACS = 8 * 64 ** 3;
 const PRODUCT8_MACS = 16 * 64 ** 3;
 
-/** The same work in so many cycles: harts sleep for longer or shorter, awake they are as long. */
-function lasting({ config, statistics }: RecordedRun, cycles: number): RecordedRun {
-  const longer = cycles - statistics.cycles;
-  const harts = statistics.harts.map((hart) => ({
-    ...hart,
-    sleepCycles: Math.max(0, hart.sleepCycles + longer),
-  }));
-  return { about: '', config, statistics: { ...statistics, cycles, harts } };
-}
-
 /**
  * The energy of a cluster cycle, pJ at 0.8 V, with which a run that made one inference takes the published power at the
  * published rate. The work is that of the run; the time is the published one, as an emulated schedule is not the
  * published one to the cycle. Power is a straight line over the constant. The range is what the other constants leave
  * when they are all at their high, or low, end.
  */
-export function fittedClusterCycle(run: RecordedRun, milliwatts: number, infPerSecond: number): Estimate {
-  const cycles = (run.config.operatingPoint.megahertz * 1e6) / infPerSecond;
-  const { config, statistics } = lasting(run, cycles);
+export function fittedClusterCycle(
+  { config, statistics: counted }: RecordedRun,
+  milliwatts: number,
+  infPerSecond: number,
+): Estimate {
+  const statistics = { ...counted, cycles: (config.operatingPoint.megahertz * 1e6) / infPerSecond };
   const power = (clusterCycle: number): Estimate =>
     energyOf({ ...config, energy: { ...config.energy, clusterCycle } }, statistics).milliwatts;
   const without = power(0);

@@ -68,20 +68,22 @@ const PER_INSTRUCTION = {
   icacheMisses: 0.00005,
 } as const;
 
+/** Cycles in which a hart was awake. One whose time lies behind that of the run at its end has slept since. */
+export const awakeOf = ({ cycles, sleepCycles }: HartCounts): number => cycles - sleepCycles;
+
 type Counted = keyof typeof PER_INSTRUCTION;
 
 export function eventsOf({ harts, ita, cycles }: RunStatistics): Events {
   const total = (of: (hart: HartCounts) => number): number => harts.reduce((sum, hart) => sum + of(hart), 0);
   const counted = (name: Counted): number =>
     total(({ events, instructions }) => events?.[name] ?? instructions * PER_INSTRUCTION[name]);
-  const sleepCycles = total((h) => h.sleepCycles);
+  const awakeCycles = total(awakeOf);
   const itaMacCycles = ita.macs / MACS_PER_CYCLE;
   const estimated = harts.some((h) => h.events === undefined);
   return {
     instructions: total((h) => h.instructions),
-    // A hart that fell behind the last at the end of the run waits there.
-    awakeCycles: harts.length * cycles - sleepCycles,
-    sleepCycles,
+    awakeCycles,
+    sleepCycles: harts.length * cycles - awakeCycles,
     tcdmAccesses: counted('tcdmAccesses'),
     dramAccesses: counted('dramAccesses'),
     multiplies: counted('multiplies'),

@@ -95,6 +95,12 @@ describe('the energy of a run', () => {
     expect(nominal(awake)).toBeGreaterThan(nominal(run()));
   });
 
+  test('counts a hart as asleep from where its time ends', () => {
+    const { harts } = run();
+    const ended = run({ harts: harts.map((h) => ({ ...h, cycles: 0, sleepCycles: 0 })) });
+    expect(nominal(ended)).toBeCloseTo(nominal(run()), 12);
+  });
+
   test('is lower for a machine with less in it', () => {
     const small = { ...octa, ...presetOf('bare'), operatingPoint: octa.operatingPoint };
     expect(nominal(run(), small)).toBeLessThan(nominal(run()) / 3);
