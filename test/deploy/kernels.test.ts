@@ -2,33 +2,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deploy } from '../../src/deploy/deploy.ts';
 import { isFloat } from '../../src/deploy/graph/elements.ts';
-import type { Graph, Node, Tensor, TensorData } from '../../src/deploy/graph/graph.ts';
+import type { Graph, TensorData } from '../../src/deploy/graph/graph.ts';
 import { inferShapes, OPERATORS } from '../../src/deploy/graph/shapes.ts';
 import { KERNELS } from '../../src/deploy/kernels/kernels.ts';
 import { DeployError } from '../../src/errors.ts';
 import { needsToolchain } from '../support/toolchain.ts';
-import { sideBySide } from './random-graphs.ts';
+import { prefixed, sideBySide } from './random-graphs.ts';
 import { ProjectDirectory } from './run.ts';
 import { c, SAMPLES, sampleGraph, sampleInputs, x, type Sample } from './samples.ts';
-
-/** A graph with every name behind a prefix. */
-function prefixed(graph: Graph, prefix: string): Graph {
-  const own = (name: string): string => (name === '' ? '' : prefix + name);
-  const tensors = [...graph.tensors.values()].map((t): Tensor => ({ ...t, name: own(t.name) }));
-  const nodes = graph.nodes.map((n): Node => ({
-    ...n,
-    name: own(n.name),
-    inputs: n.inputs.map(own),
-    outputs: n.outputs.map(own),
-  }));
-  return {
-    ...graph,
-    inputs: graph.inputs.map(own),
-    outputs: graph.outputs.map(own),
-    tensors: new Map(tensors.map((t) => [t.name, t])),
-    nodes,
-  };
-}
 
 /** Cases beyond the samples: shapes and types that take another way through the kernels. */
 const MORE: readonly Sample[] = [

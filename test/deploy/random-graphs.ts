@@ -1,5 +1,5 @@
 /** Random small networks from the operator set of the harts and the accelerator, for deployments against the reference. */
-import type { Attribute, ElementType, Graph, Tensor, TensorData } from '../../src/deploy/graph/graph.ts';
+import type { Attribute, ElementType, Graph, Node, Tensor, TensorData } from '../../src/deploy/graph/graph.ts';
 import { GraphBuilder } from '../../src/deploy/graph/builder.ts';
 import { fromNumbers } from '../../src/deploy/graph/elements.ts';
 import { elements } from '../../src/deploy/graph/graph.ts';
@@ -451,5 +451,24 @@ export function sideBySide(name: string, graphs: readonly Graph[]): Graph {
     tensors: new Map(graphs.flatMap(({ tensors }) => [...tensors])),
     nodes: graphs.flatMap(({ nodes }) => nodes),
     metadata: {},
+  };
+}
+
+/** A graph with every name behind a prefix. */
+export function prefixed(graph: Graph, prefix: string): Graph {
+  const own = (name: string): string => (name === '' ? '' : prefix + name);
+  const tensors = [...graph.tensors.values()].map((t): Tensor => ({ ...t, name: own(t.name) }));
+  const nodes = graph.nodes.map((n): Node => ({
+    ...n,
+    name: own(n.name),
+    inputs: n.inputs.map(own),
+    outputs: n.outputs.map(own),
+  }));
+  return {
+    ...graph,
+    inputs: graph.inputs.map(own),
+    outputs: graph.outputs.map(own),
+    tensors: new Map(tensors.map((t) => [t.name, t])),
+    nodes,
   };
 }

@@ -95,8 +95,9 @@ export class ProjectDirectory {
     inputs: ReadonlyMap<string, TensorData>,
     target: 'cluster' | 'host',
     machine: MachineConfig = presets.octa,
+    options: DeployOptions = {},
   ): Promise<{ different: readonly OutputComparison[]; elements: number; plan: Plan }> {
-    const deployment = deploy(graph, optionsFor(machine));
+    const deployment = deploy(graph, { ...optionsFor(machine), ...options });
     const { plan } = deployment;
     await writeProject(deployment, this.path);
     const outputs = new Map<string, TensorData>();
