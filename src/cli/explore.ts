@@ -30,6 +30,9 @@ interface ExploreFlags {
 /** Exit status when a point has failed. */
 const FAILED = 1;
 
+/** Exit status after an interrupt, as a shell has it. */
+const STOPPED = 130;
+
 const collect = (value: string, all: readonly string[]): string[] => [...all, value];
 
 export function addExplore(program: Command): void {
@@ -84,15 +87,29 @@ async function run(words: readonly string[], flags: ExploreFlags): Promise<numbe
   checkOptions(axes);
   const points = pointsOf({ networks, axes, machine: baseMachine(flags, axes), options });
   const bar = new Progress();
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name));
   const script = process.argv[1];
   const results = await explore(points, {
     command: [process.execPath, ...process.execArgv, script],
     jobs: flags.jobs,
     results: new ResultsFile(flags.results),
+    signal: stop.signal,
     ...(flags.retry ? { retry: true } : {}),
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
     onResult: (result, done, of) => bar.show(`${done} of ${of} points: ${describe(result)}`),
-  }).finally(() => bar.done());
+  })
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+      return undefined;
+    })
+    .finally(() => bar.done());
+  if (results === undefined) {
+    process.stderr.write(
+      `octet: stopped by ${String(stop.signal.reason)}; ${flags.results} has the finished points\n`,
+    );
+    return STOPPED;
+  }
   const exploration: Exploration = { networks, axes, results, front: flags.front };
   if (flags.csv !== undefined) writeOutput(flags.csv, csvOf(exploration));
   if (flags.page !== undefined) writeOutput(flags.page, emitExplorationPage(exploration));

@@ -18,6 +18,8 @@ export interface ExploreOptions {
   readonly retry?: boolean;
   /** Seconds after which a point has failed; no limit unless given. */
   readonly timeout?: number;
+  /** Ends the exploration: points at work are killed, finished ones are kept, and the promise is rejected. */
+  readonly signal?: AbortSignal;
   /** Called after each point that was not finished before. */
   readonly onResult?: (result: Result, done: number, of: number) => void;
 }
@@ -30,7 +32,7 @@ export async function explore(points: readonly Point[], options: ExploreOptions)
   let next = 0;
   let done = 0;
   const serve = async (): Promise<void> => {
-    while (next < waiting.length) {
+    while (next < waiting.length && !options.signal?.aborted) {
       const point = waiting[next++];
       const outcome =
         point.problem === undefined ? await run(point, directory, options) : { error: point.problem };
@@ -70,12 +72,12 @@ interface Report {
 async function run(
   { key, network, machine, options }: Point,
   directory: string,
-  { command: [program, ...args], timeout }: ExploreOptions,
+  { command: [program, ...args], timeout, signal: stop }: ExploreOptions,
 ): Promise<Outcome> {
   const file = join(directory, `${key}.json`);
   writeFileSync(file, JSON.stringify(machine));
   const words = [...args, 'infer', network, '--machine', file, '--json', ...options];
-  const { status, signal, stdout, stderr } = await output(program, words, timeout);
+  const { status, signal, stdout, stderr } = await output(program, words, timeout, stop);
   const why = lastLine(stderr).replaceAll(file, 'machine');
   if (signal !== null)
     return {
@@ -106,9 +108,17 @@ interface Output {
 }
 
 /** Runs a program to its end, or kills it after `timeout` seconds. */
-const output = (program: string, args: readonly string[], timeout?: number): Promise<Output> =>
+const output = (
+  program: string,
+  args: readonly string[],
+  timeout?: number,
+  stop?: AbortSignal,
+): Promise<Output> =>
   new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(stop && { signal: stop }),
+    });
     const timer = timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), 1000 * timeout);
     const text = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -116,7 +126,10 @@ const output = (program: string, args: readonly string[], timeout?: number): Pro
         text[stream] += chunk;
       });
     }
-    child.once('error', reject);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
     child.once('close', (status, signal) => {
       clearTimeout(timer);
       resolve({ status, signal, ...text });

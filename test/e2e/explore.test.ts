@@ -1,6 +1,9 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { octet } from '../support/octet.ts';
+import { BIN, octet } from '../support/octet.ts';
 import { needsToolchain, Workbench } from '../support/toolchain.ts';
 
 const bench = new Workbench();
@@ -54,6 +57,30 @@ describe('octet explore', () => {
     expect(explore('--json').stdout).toBe(first.stdout);
     expect(performance.now() - start).toBeLessThan(3000); // nothing runs again
   }, 120_000);
+
+  test('stops at an interrupt, with every process it started', async () => {
+    const file = bench.path('stopped.jsonl');
+    const words = [...command, '--vary', 'seed=5,6,7', '--results', file, '--jobs', '2', '--', ...small];
+    const child = spawn(process.execPath, [BIN, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const children = (): string[] =>
+      spawnSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' })
+        .stdout.split('\n')
+        .filter(Boolean);
+    while (children().length < 2) await setTimeout(20);
+    const started = children();
+    child.kill('SIGINT');
+    const [status] = (await once(child, 'close')) as [number];
+    expect({ status, stderr }).toEqual({
+      status: 130,
+      stderr: `octet: stopped by SIGINT; ${file} has the finished points\n`,
+    });
+    const alive = started.filter((pid) =>
+      spawnSync('ps', ['-p', pid, '-o', 'stat=']).stdout.toString().match(/^[^Z]/),
+    );
+    expect(alive).toEqual([]);
+  }, 60_000);
 
   test('prints a table, and what failed below it', () => {
     const { stdout } = explore();

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const BIN = fileURLToPath(new URL('../../bin/octet.js', import.meta.url));
+/** The command that users run. */
+export const BIN = fileURLToPath(new URL('../../bin/octet.js', import.meta.url));
 const BUILT = fileURLToPath(new URL('../../dist/bundle/octet.cjs', import.meta.url));
 
 export interface Result {
