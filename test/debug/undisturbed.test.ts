@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EngineChoice, Machine } from '../../src/cluster/machine.ts';
+import { timingModes } from '../../src/cluster/timing.ts';
 import { Debugger } from '../../src/debug/debugger.ts';
 import { fullRun, randomRun } from '../support/effort.ts';
 import { CODE, DATA } from '../support/guest.ts';
@@ -33,11 +34,14 @@ test('a session that freezes harts is the same in both engines, stop for stop', 
     fc.property(
       fc.nat(1000),
       fc.constantFrom(17, 1000),
+      fc.constantFrom(...timingModes),
       fc.array(request, { maxLength: 40 }),
-      (program, quantum, list) => {
+      (program, quantum, timing, list) => {
         const { code } = randomProgram(program);
         const session = (engine: EngineChoice): unknown => {
-          const debug = new Debugger(() => machineOf(code, { engine, machine: { harts: 3, quantum } }));
+          const debug = new Debugger(() =>
+            machineOf(code, { engine, machine: { harts: 3, quantum, timing } }),
+          );
           const stops: unknown[] = [];
           for (const { harts, instructions, breakpoint, watch } of list) {
             debug.clearAll();
@@ -70,11 +74,12 @@ describe.each(engines)('in the engine "%s"', (engine) => {
         fc.nat(1000),
         fc.constantFrom(1, 2, 3),
         fc.constantFrom(1, 17, 1000),
+        fc.constantFrom(...timingModes),
         deeds(25),
-        (program, harts, quantum, list) => {
+        (program, harts, quantum, timing, list) => {
           const { code } = randomProgram(program);
           const make = (): Machine => {
-            const machine = machineOf(code, { engine, machine: { harts, quantum } });
+            const machine = machineOf(code, { engine, machine: { harts, quantum, timing } });
             for (const hart of machine.cluster.harts) hart.x[10] = hart.index * 77;
             return machine;
           };
