@@ -49,9 +49,14 @@ export const figures = [
 export type FigureName = (typeof figures)[number]['name'];
 export type Figures = Readonly<Record<FigureName, number>>;
 
-/** Six significant digits: what a model of this kind can be read to, and the same text on every computer. */
+/** Counts as they are, the rest with six significant digits: what a model of this kind can be read to. */
 export const figuresOf = (bill: Bill): Figures =>
-  Object.fromEntries(figures.map(({ name, of }) => [name, Number(of(bill).toPrecision(6))])) as Figures;
+  Object.fromEntries(
+    figures.map(({ name, of }) => {
+      const value = of(bill);
+      return [name, Number.isInteger(value) ? value : Number(value.toPrecision(6))];
+    }),
+  ) as Figures;
 
 export const figureNames = figures.map(({ name }) => name);
 

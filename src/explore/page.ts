@@ -44,20 +44,30 @@ export function emitExplorationPage(exploration: Exploration): string {
 
 const colour = (network: number): string => COLOURS[network % COLOURS.length];
 
+/** Some five round numbers from 0 past `high`. */
+function roundTicks(high: number): number[] {
+  const rough = high / 5;
+  const decade = 10 ** Math.floor(Math.log10(rough));
+  const step = decade * ([1, 2, 5].find((factor) => factor * decade >= rough) ?? 10);
+  return Array.from({ length: Math.ceil(high / step) + 1 }, (_, i) => Number((i * step).toPrecision(6)));
+}
+
+/** Powers of ten around positive values. */
+function decades(low: number, high: number): number[] {
+  const first = Math.floor(Math.log10(low));
+  return Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => 10 ** (first + i));
+}
+
 /** A scale from values to the page, logarithmic where they span more than a decade. */
 function scaleOf(values: readonly number[], from: number, to: number) {
   const positive = values.filter((v) => v > 0);
   const low = Math.min(...positive);
-  const high = Math.max(...positive);
-  const logarithmic = positive.length > 0 && high / low > 10;
-  const [start, end] = logarithmic
-    ? [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high))]
-    : [0, positive.length > 0 ? high * 1.05 : 1];
+  const high = positive.length > 0 ? Math.max(...positive) : 1;
+  const logarithmic = high / low > 10;
+  const ticks = logarithmic ? decades(low, high) : roundTicks(high);
+  const [start, end] = [ticks[0], ticks[ticks.length - 1]];
   const part = (v: number): number =>
     logarithmic ? Math.log(Math.max(v, start) / start) / Math.log(end / start) : v / end;
-  const ticks = logarithmic
-    ? Array.from({ length: Math.round(Math.log10(end / start)) + 1 }, (_, i) => start * 10 ** i)
-    : [0, 0.25, 0.5, 0.75, 1].map((share) => share * end);
   return { at: (v: number): number => from + part(v) * (to - from), ticks };
 }
 
