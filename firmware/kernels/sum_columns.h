@@ -24,13 +24,25 @@ static inline __attribute__((always_inline)) void sum_columns(struct columns *co
   const uint32_t pitch = columns->pitch, shift = columns->shift;
   uint8_t *out = columns->out;
   for (uint32_t r = 0; r < columns->rows; r++) {
+int32_t x[4]; /* all four on their way at once, so that nobody waits for loads or products */
 #pragma GCC unroll 4
-    for (uint32_t c = 0; c < 4; c++) {
-      int32_t x = terms[0][c];
+    for (uint32_t c = 0; c < 4; c++) x[c] = terms[0][c];
 #pragma GCC unroll 4
-      for (uint32_t t = 1; t < count; t++) x += terms[t][c];
-      out[c] = clamp((x * columns->scale[c] + columns->offset[c]) >> shift);
+    for (uint32_t t = 1; t < count; t++) {
+      int32_t y[4];
+#pragma GCC unroll 4
+      for (uint32_t c = 0; c < 4; c++) y[c] = terms[t][c];
+#pragma GCC unroll 4
+      for (uint32_t c = 0; c < 4; c++) x[c] += y[c];
     }
+#pragma GCC unroll 4
+    for (uint32_t c = 0; c < 4; c++) x[c] *= columns->scale[c];
+#pragma GCC unroll 4
+    for (uint32_t c = 0; c < 4; c++) x[c] += columns->offset[c];
+#pragma GCC unroll 4
+    for (uint32_t c = 0; c < 4; c++) x[c] = clamp(x[c] >> shift);
+#pragma GCC unroll 4
+    for (uint32_t c = 0; c < 4; c++) out[c] = (uint8_t)x[c];
 #pragma GCC unroll 4
     for (uint32_t t = 0; t < count; t++) terms[t] += pitch;
     out += pitch;
