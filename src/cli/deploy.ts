@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, parse, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import type { MachineConfig } from '../cluster/config.ts';
+import { type MachineConfig, presets } from '../cluster/config.ts';
 import { checkDirectory, type TensorComparison } from '../deploy/check-directory.ts';
 import {
   buildFirmware,
@@ -148,8 +148,15 @@ function onCluster(
   return new Map(plan.outputs.map((name) => [name, execution.read(name)]));
 }
 
-async function run(model: string, flags: DeployFlags): Promise<number> {
+/** The machine that the project is planned for; this computer has the memory of a cluster, whatever the preset. */
+function plannedFor(flags: DeployFlags): MachineConfig {
   const machine = machineOf(flags);
+  if (flags.target !== 'host' || machine.tcdmBytes > 0) return machine;
+  return { ...machine, tcdmBytes: presets.octa.tcdmBytes };
+}
+
+async function run(model: string, flags: DeployFlags): Promise<number> {
+  const machine = plannedFor(flags);
   const target = optionsFor(machine, choicesOf(flags));
   const directory = flags.output ?? defaultOutput(model);
   requireWritable(directory, flags);

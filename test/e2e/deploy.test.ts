@@ -51,6 +51,14 @@ describe('octet deploy of a test directory', () => {
     expect(stdout).toContain('MATCH: the integer reference equals the golden output y (4 elements)\n');
   });
 
+  test('reproduces them on this computer whatever the machine is, one without accelerator and cluster memory too', () => {
+    const dir = directory('bare', GOLDEN);
+    const host = ['-o', bench.path('bare-project'), '--target', 'host', '--preset', 'bare', '--check'];
+    const { status, stdout, stderr } = octet('deploy', dir, ...host);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('MATCH: the integer reference equals the golden output y (4 elements)\n');
+  });
+
   test('shows where golden outputs and reference differ, with status 1', () => {
     const dir = directory('wrong', [17, -6, 127, 5]);
     const { status, stdout } = octet('deploy', dir, '-o', bench.path('wrong-project'), '--check');

@@ -3,6 +3,7 @@ import { DeployError } from '../../errors.ts';
 import { numberAttribute } from '../graph/attributes.ts';
 import { numeric, type NumericData } from '../graph/elements.ts';
 import type { Graph, Node } from '../graph/graph.ts';
+import { splitSizes } from '../graph/shapes-movement.ts';
 import { lowerGelu, lowerLayerNormalization } from './activations.ts';
 import { HART_BITS, sumsOf, type ColumnFactors, type Held, type Lowering } from './lowering.ts';
 import { ACCELERATOR_BITS, largest, multiplierFor, quantiseWeights, toInt8 } from './multiplier.ts';
@@ -205,6 +206,29 @@ const moved: Lower = (at, node) => {
   at.hold(node.outputs[0], { ...held, tensor: node.outputs[0] });
 };
 
+/** Each part as a Slice of its own, in the units of the whole. */
+const split: Lower = (at, node) => {
+  const [input] = node.inputs;
+  if (at.tensor(input).data) throw unsupported(node, `its input ${input} is a constant`);
+  const held = at.narrow(input);
+  const { axis, sizes } = splitSizes(
+    node,
+    node.inputs.map((name) => at.tensor(name)),
+  );
+  let start = 0;
+  node.outputs.forEach((output, part) => {
+    const end = start + sizes[part];
+    if (output !== '') {
+      const list = (role: string, value: number): string =>
+        at.constant(`${output}/${role}`, 'int64', [1], [value]);
+      const range = [list('start', start), list('end', end), list('axis', axis)];
+      at.graph.node('Slice', `${node.name}/part_${part}`, [held.tensor, ...range], { output });
+      at.hold(output, { ...held, tensor: output });
+    }
+    start = end;
+  });
+};
+
 const concat: Lower = (at, node) => {
   const [output] = node.outputs;
   const scale = at.scaleOf(output);
@@ -263,5 +287,6 @@ export const LOWERING: Readonly<Record<string, Lower>> = {
   MatMul: matMul,
   Mul: scaled,
   Softmax: rowSoftmax,
+  Split: split,
   Sub: add,
 };

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../src/deploy/graph/builder.ts';
 import type { Graph, TensorData } from '../../../src/deploy/graph/graph.ts';
 import { check } from '../../../src/deploy/graph/check.ts';
+import { inferShapes } from '../../../src/deploy/graph/shapes.ts';
 import { Encoder } from '../../../src/deploy/models/encoder.ts';
 import { Stream } from '../../../src/deploy/models/splitmix.ts';
 import { multiplierFor, quantiseWeights } from '../../../src/deploy/quantise/multiplier.ts';
@@ -54,6 +55,35 @@ describe('multipliers', () => {
 });
 
 describe('quantising', () => {
+  test('the parts of a Split keep their values, in the units of the whole', () => {
+    const whole = graphOf(16, 32, (g, x) => {
+      const w = g.constant('w', 'float32', [32, 24], normal('w', 32 * 24, 0.2));
+      return g.node('MatMul', 'joined', [x, w]);
+    });
+    const sizes = BigInt64Array.of(16n, 8n);
+    const node = { name: 'parts', op: 'Split', domain: '', attributes: { axis: 1 } };
+    const tensors = new Map(whole.tensors).set('sizes', {
+      name: 'sizes',
+      type: 'int64',
+      shape: [2],
+      data: sizes,
+    });
+    const nodes = [...whole.nodes, { ...node, inputs: ['joined', 'sizes'], outputs: ['wide', 'narrow'] }];
+    const graph = inferShapes({ ...whole, nodes, tensors, outputs: ['wide', 'narrow'] });
+    const [own, ...calibration] = samples(4, 'x', 16 * 32);
+    const network = quantise(graph, calibration);
+    check(network.graph);
+    const report = agreement(network, [own]).tensors;
+    for (const [name, columns] of [
+      ['wide', 16],
+      ['narrow', 8],
+    ] as const) {
+      expect(report.find(({ tensor }) => tensor === name)?.cosine).toBeGreaterThan(0.998);
+      expect(network.graph.tensors.get(name)).toMatchObject({ type: 'int8', shape: [16, columns] });
+      expect(network.tensors.get(name)?.scale).toBe(network.tensors.get('joined')?.scale);
+    }
+  });
+
   test('a linear layer with ReLU keeps its values', () => {
     const graph = graphOf(16, 32, (g, x) => {
       const w = g.constant('w', 'float32', [32, 24], normal('w', 32 * 24, 0.2));
