@@ -209,7 +209,7 @@ const NEXT = `(pc + (w >>> ${slot.bytes} & 7) | 0)`;
 /** The address to go on at after an instruction that did not jump: a hardware loop may end with it. */
 const AFTER = `(w < 0 ? loopNext(hart, pc, left, ${NEXT}) : ${NEXT})`;
 /** Charges what the instruction costs whatever its operands; c is its cost word. */
-const CHARGE = `words[${word.stall}] += c & ${cost.stall}; words[${word.counts}] += c >>> ${cost.memory} & ${1 | (1 << (cost.multiplies - cost.memory))};`;
+const CHARGE = `if (c !== 0) { words[${word.stall}] += c & ${cost.stall}; words[${word.counts}] += c >>> ${cost.memory} & ${1 | (1 << (cost.multiplies - cost.memory))}; }`;
 const DIVISIONS = new Set<Binary>(['div', 'divu', 'rem', 'remu']);
 
 /** How a case is written. */
@@ -308,13 +308,21 @@ class JavaScript implements Semantics<string> {
     this.lines.push(`const ${name} = ${value};`);
     return name;
   }
+  /** Charges for an aligned access to memory: main memory's stall here, the TCDM's in a call. */
+  #accessed(address: string, call: string, dramStall: string): string {
+    if (!this.#timed) return '';
+    return (
+      `if ((${address} - TCDM) >>> 0 < TCDM_BYTES) { hart.left = left; ${call}; } ` +
+      `else { const s = ${dramStall}; words[${word.moreCounts}]++; words[${word.dramStall}] += s; words[${word.stall}] += s; }`
+    );
+  }
   load(bytes: 1 | 2 | 4, signed: boolean, address: string): string {
     const [a, d, v] = [this.bind(address), this.#name(), this.#name()];
     const { shift } = views[bytes];
     const view = views[bytes][signed ? 'signed' : 'unsigned'];
     this.lines.push(
       `const ${d} = loadMap[${a} >>> 12]; let ${v};`,
-      `if (${d} !== 0${aligned(bytes, a)}) { ${v} = ${view}[${index(a, d, shift)}]; ${this.#timed ? `hart.left = left; hart.loaded(${a}, ${bytes}, c);` : ''} }`,
+      `if (${d} !== 0${aligned(bytes, a)}) { ${v} = ${view}[${index(a, d, shift)}]; ${this.#accessed(a, `hart.loaded(${a}, ${bytes}, c)`, `DRAM_LOAD[c >>> ${cost.distance} & ${cost.distanceMask}]`)} }`,
       `else { ${SPILL} ${v} = hart.load(${a}, ${bytes}, ${signed}); left = hart.left; }`,
     );
     if (this.#profiled) this.lines.push(`if (${d} !== MAIN) heat[i + 1] |= ${seen.wandering};`);
@@ -325,7 +333,7 @@ class JavaScript implements Semantics<string> {
     const { signed, shift } = views[bytes];
     this.lines.push(
       `const ${d} = storeMap[${a} >>> 12];`,
-      `if (${d} !== 0${aligned(bytes, a)}) { ${signed}[${index(a, d, shift)}] = ${value}; ${this.#timed ? `hart.left = left; hart.stored(${a}, ${bytes});` : ''} }`,
+      `if (${d} !== 0${aligned(bytes, a)}) { ${signed}[${index(a, d, shift)}] = ${value}; ${this.#accessed(a, `hart.stored(${a}, ${bytes})`, 'DRAM_STORE')} }`,
       `else { ${SPILL} hart.store(${a}, ${bytes}, ${value}); left = hart.left;`,
     );
     if (this.#profiled) this.lines.push(`heat[i + 1] |= ${seen.wandering};`);
@@ -472,10 +480,17 @@ function casesOf(isa: Isa, profiled: boolean, timed: boolean): Cases {
   return { functions, cases };
 }
 
-/** Looks the line of pc up in the hart's own cache. */
+/** Looks the line of pc up in the hart's own cache, unless it is that of the instruction before. */
 const fetchOf = ({ icache: { lineBits, config } }: Timing): string => `
-    const line = pc >>> ${lineBits};
-    if (words[${word.l0} + (line & ${config.l0Lines - 1})] !== line) icache.fetch(words, line);`;
+    if (pc >>> ${lineBits} !== line) {
+      line = pc >>> ${lineBits};
+      if (words[${word.l0} + (line & ${config.l0Lines - 1})] !== line) icache.fetch(words, line);
+    }`;
+
+/** Numbers that cases of cluster timing refer to. */
+const constantsOf = ({ branchTaken, dramLoad, dramStore, options: { tcdm } }: Timing): string => `
+const TAKEN = ${branchTaken}, DRAM_LOAD = ${JSON.stringify(dramLoad)}, DRAM_STORE = ${dramStore};
+const TCDM = ${tcdm.base}, TCDM_BYTES = ${tcdm.bytes};`;
 
 /** What leads from a guest address in main memory to its place in linear memory. */
 function mainDelta({ memory }: Bus): number {
@@ -499,12 +514,12 @@ ${helpers}
 ${functions.join('\n')}
 const { u8, i8, u16, i16, i32 } = memory;
 const MAIN = ${mainDelta(bus)};
-${timed ? `const TAKEN = ${timing.branchTaken};` : ''}
+${timing ? constantsOf(timing) : ''}
 return function interpret(hart) {
   const x = hart.x, loadMap = hart.loadMap, storeMap = hart.storeMap;
   let pc = hart.pc, left = hart.left, base = (pc ^ 4096) & ~4095, code; // a wrong page: the first step looks it up
   ${profiled ? `let heat, jumped = hart.arrived; hart.arrived = ${arrived.nowhere};` : ''}
-  ${timed ? 'const words = hart.words; let costs;' : ''}
+  ${timed ? 'const words = hart.words; let costs, line = -1;' : ''}
   hart.yielding = false;
   for (;;) {
     if (left <= 0) { ${SPILL} return; }

@@ -309,7 +309,13 @@ class RegionEmitter implements Frame {
     f.if();
     f.get(result).i32(accessed.refused).op(i32.eq);
     f.if();
-    this.interpret();
+    if (this.#timedFrame) {
+      // All is charged for, and may have been settled.
+      f.get(STATE).memory(i32.load, state.left, 2).set(this.#left);
+      this.#loadSums(NOTHING);
+      this.#rewind(pc, 0, NOTHING);
+      f.br(this.#slow);
+    } else this.interpret();
     f.end();
     f.get(STATE).memory(i32.load, state.left, 2).set(this.#left);
     this.#loadSums(own);

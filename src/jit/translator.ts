@@ -178,6 +178,7 @@ export class Translator {
     try {
       hart.store(address, bytes, value);
     } catch {
+      hart.words[state.left >> 2] = hart.left; // less than before where stalls were settled
       return accessed.refused;
     }
     if (hart.left === left && !hart.yielding && invalidations === this.#invalidations) return accessed.done;
