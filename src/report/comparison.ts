@@ -46,11 +46,7 @@ const ratio = (value: number, base: number): string => (base > 0 ? `${short(valu
 export function comparison(reports: readonly RunReport[]): string {
   const [first, ...others] = reports;
   const table = [
-    [
-      '',
-      ...reports.map((report, i) => (others.length > 0 ? `${i + 1}: ${nameOf(report)}` : nameOf(report))),
-      ...others.map((_, i) => `${i + 2} / 1`),
-    ],
+    headOf(reports),
     ...headline.map(([name, of, value]) => [
       name,
       ...reports.map(of),
@@ -60,8 +56,42 @@ export function comparison(reports: readonly RunReport[]): string {
   const notes = new Set(reports.flatMap(({ bill }) => bill.energy.notes));
   return `<div class="scroll">${htmlTable(table)}</div>
 <ul class="soft">${[...notes].map((note) => `<li>${note}</li>`).join('\n')}</ul>
+${others.length > 0 ? layersOf(reports) : ''}
 ${published(reports)}`;
 }
+
+const cyclesOf = ({ layers }: RunReport, name: string): number | undefined =>
+  layers.find((layer) => layer.name === name)?.cycles;
+
+/** Cycles of each layer of the runs, where they have layers in common. */
+function layersOf(reports: readonly RunReport[]): string {
+  const [first, ...others] = reports;
+  const names = [...new Set(reports.flatMap(({ layers }) => layers.map(({ name }) => name)))];
+  const shared = names.filter((name) => reports.every((report) => cyclesOf(report, name) !== undefined));
+  if (shared.length === 0) return '';
+  const rows = shared.map((name) => [
+    name,
+    ...reports.map((report) => whole(cyclesOf(report, name) ?? 0)),
+    ...others.map((report) => ratio(cyclesOf(report, name) ?? 0, cyclesOf(first, name) ?? 0)),
+  ]);
+  const between = [
+    'between steps',
+    ...reports.map((report) => whole(report.between.cycles)),
+    ...others.map(() => ''),
+  ];
+  return `<h2>Cycles by layer</h2>
+<div class="scroll">${htmlTable([headOf(reports), ...rows, between])}</div>`;
+}
+
+/** Names of the runs, and of each one's ratio to the first. */
+const headOf = (reports: readonly RunReport[]): string[] =>
+  reports.length === 1
+    ? ['', nameOf(reports[0])]
+    : [
+        '',
+        ...reports.map((report, i) => `${i + 1}: ${nameOf(report)}`),
+        ...reports.slice(1).map((_, i) => `${i + 2} / 1`),
+      ];
 
 /** Published figures of the networks that ran, with those of the runs. */
 function published(reports: readonly RunReport[]): string {

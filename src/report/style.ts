@@ -25,7 +25,7 @@ line.grid { stroke: var(--line); } line.roof { stroke: var(--ita); stroke-width:
 .tcdm { fill: var(--tcdm); background: var(--tcdm); } .dram { fill: var(--dram); background: var(--dram); }
 .device { fill: var(--device); background: var(--device); }
 .point { fill: var(--ita); fill-opacity: .5; stroke: var(--ita); } .total { fill: var(--tcdm); stroke: var(--ink); }
-.legend span { margin-right: 1.2em; } .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .4em; }
+.legend { max-width: none; } .legend span { display: inline-block; margin-right: 1.2em; } .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .4em; }
 .timeline svg { cursor: grab; user-select: none; touch-action: none; } .timeline svg:focus { outline: 1px solid var(--soft); }
 .timeline .step { stroke: var(--paper); stroke-width: .5; } .timeline .track { fill: var(--asleep); fill-opacity: .35; }
 .timeline output { display: block; min-height: 3em; color: var(--soft); }

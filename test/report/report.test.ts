@@ -136,6 +136,11 @@ describe('the page', () => {
     expect(row).toContain(`<td>${ratio}×</td>`);
     expect(page).toContain('1: mobilebert on octa');
     expect(page).toContain('2: mobilebert on octa with events');
+    const layers = page.slice(page.indexOf('Cycles by layer')).split('\n');
+    const [one, two] = [run().report, events()].map((r) => r.layers[0].cycles);
+    expect(layers.find((line) => line.includes('>embedding<'))).toContain(
+      `<td>${Math.round(one).toLocaleString('en-US')}</td><td>${Math.round(two).toLocaleString('en-US')}</td>`,
+    );
   });
 
   test('shows published figures, each with how it is known, beside the network at its published size alone', () => {
