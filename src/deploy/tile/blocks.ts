@@ -151,10 +151,14 @@ export function traffic(stream: Stream, counts: readonly number[]): { transfers:
   return { transfers: product(moving), bytes: rest * each[0] * each[1] };
 }
 
-/** Cycles that hart 0 takes to start a transfer, of the DMA before the first beat, and for a block on every hart. */
+/** Cycles to enter the loop; to start a transfer; of the DMA before the first beat; and for a block on every hart. */
+const START = 2200;
 const TRANSFER = 40;
 const LATENCY = 40;
 const BLOCK = 160;
+/** Cycles to enter a kernel on DRAM, whose loads then make it take several times as long. */
+const DIRECT_START = 500;
+const DIRECT_FACTOR = 4;
 /** Bytes of the DMA's bus. */
 const BUS = 64;
 
@@ -177,7 +181,14 @@ export function blockCycles({ counts, streams, work }: Blocking, { harts }: Bloc
     0,
   );
   const edge = Math.max(...moved.map(transferCycles)) + 2 * LATENCY;
-  return Math.round(blocks * (Math.max(work / harts, dma) + BLOCK) + edge);
+  return Math.round(START + blocks * (Math.max(work / harts, dma) + BLOCK) + edge);
+}
+
+/** Whether a call is so small that it takes less on DRAM than any loop over blocks, by estimate. */
+export function isSmall({ axes, block }: Family, { harts }: BlockTarget): boolean {
+  const { counts, work } = block(axes.map(({ size }) => size));
+  const computing = (work * product(counts)) / harts;
+  return DIRECT_START + DIRECT_FACTOR * computing <= START + computing;
 }
 
 /** Sizes tried along an axis: halves of the whole, rounded up to whole units. */

@@ -1,14 +1,21 @@
 /** Tiling of kernel steps: each call is a loop over blocks in TCDM where there is a way to cut it, else it works on DRAM. */
 import type { KernelStep } from '../passes/steps.ts';
 import type { KernelCall } from '../kernels/call.ts';
-import { type BlockPlan, type BlockTarget, type Choice, chooseBlocks, planBlocks } from './blocks.ts';
+import {
+  type BlockPlan,
+  type BlockTarget,
+  type Choice,
+  chooseBlocks,
+  isSmall,
+  planBlocks,
+} from './blocks.ts';
 import { BLOCKERS } from './kernels/kernels.ts';
 import { tooSmall, type L1Plan } from './l1.ts';
 
 export interface KernelPlan {
   readonly kind: 'kernel';
   readonly kernels: readonly string[];
-  /** The loop over blocks of each call; null: the call works on DRAM directly. */
+  /** The loop over blocks of each call; null: the call works on DRAM directly, since nothing cuts it or it is too small. */
   readonly calls: readonly (BlockPlan | null)[];
   readonly dmaBytes: number;
   /** Buffers of all calls, which follow one another. */
@@ -36,13 +43,14 @@ export class KernelTiler {
 
   #blocks(call: KernelCall, step: string): BlockPlan | null {
     const families = BLOCKERS[call.kernel]?.(call, this.#target) ?? [];
-    if (families.length === 0) return null;
+    if (families.length === 0 || isSmall(families[0], this.#target)) return null;
     const key = `${call.kernel} ${JSON.stringify(call.fields, shapesOnly)}`;
     const choice = this.#known.get(key) ?? chooseBlocks(families, this.#budget, this.#target);
     this.#known.set(key, choice);
     if ('leastBytes' in choice) throw tooSmall(step, choice.leastBytes, this.#budget);
     const { family, sizes, secondBest } = choice;
-    return { ...planBlocks(families[family], sizes, this.#target), ...(secondBest && { secondBest }) };
+    const plan = planBlocks(families[family], sizes, this.#target);
+    return { ...plan, ...(secondBest && { secondBest }) };
   }
 }
 
