@@ -16,7 +16,8 @@ import type { Graph, TensorData } from './graph/graph.ts';
 import { lower } from './passes/lower.ts';
 import type { PassOptions } from './passes/pass.ts';
 import type { Program } from './passes/steps.ts';
-import { pipeline, type StreamAccelerator } from './schedule/pipeline.ts';
+import { pipeline } from './schedule/pipeline.ts';
+import type { StreamAccelerator } from './schedule/stream.ts';
 import { tile, type TiledProgram } from './tile/tile.ts';
 
 export { buildFirmware, buildHost } from './firmware/build.ts';

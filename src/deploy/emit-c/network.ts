@@ -6,7 +6,7 @@ import type { AcceleratorRequant } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
 import { HELD } from '../kernels/call.ts';
 import type { AttentionStep, GatherStep, KernelStep, LinearStep, SumStep } from '../passes/steps.ts';
-import type { Stream } from '../schedule/pipeline.ts';
+import type { Stream } from '../schedule/stream.ts';
 import type { AttentionPlan } from '../tile/attention.ts';
 import type { KernelPlan } from '../tile/kernel.ts';
 import type { L1Plan } from '../tile/l1.ts';

@@ -1,6 +1,6 @@
 /** The list of a stream in C: entries of firmware/kernels/ita_stream.h, with a comment for each step. */
 import type { ListedEntry, Page } from '../schedule/pages.ts';
-import type { Stream } from '../schedule/pipeline.ts';
+import type { Stream } from '../schedule/stream.ts';
 import { streamFlags } from '../schedule/predict.ts';
 import type { PlacedJob, Transfer } from '../schedule/residency.ts';
 import {

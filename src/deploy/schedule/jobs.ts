@@ -60,6 +60,13 @@ export class JobMaker {
     );
   }
 
+  /** Whether the order of a step's output tiles makes a difference: it has several rows and columns of them. */
+  hasOrder(step: StreamedStep): boolean {
+    if (step.kind === 'attention') return false;
+    const { rows, pitch } = this.#layout(step.output);
+    return rows > TILE && pitch > TILE;
+  }
+
   jobs(step: StreamedStep, index: number, order: LoopOrder): TileJob[] {
     if (step.kind === 'linear') return this.#linear(step, index, order);
     if (step.kind === 'attention') return this.#attention(step, index);

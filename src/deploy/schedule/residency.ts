@@ -44,6 +44,9 @@ export interface ResidencyOptions {
   readonly queued: number;
 }
 
+/** Transfers started for one job beyond which those of later jobs wait: each takes a third of a job. */
+const BURST = 2;
+
 interface Slot {
   /** What it holds, or will hold when a load or the running jobs are done. */
   tile?: Tile;
@@ -133,13 +136,21 @@ class Placement {
   /** Stores what is finished and fetches what comes, as far as the lookahead and the slots allow. */
   #prepare(unfinished: number): void {
     this.#finished = this.#now - 1 - unfinished;
+    // While the accelerator writes an output its requests fill the time: what can wait does not come in between.
+    const running = this.#jobs[this.#finished + 1] as TileJob | undefined;
+    const lookahead = running?.output && this.#finished + 1 < this.#now ? 1 : this.#options.lookahead;
     this.#unstored = this.#unstored.filter((tile) => {
       if ((this.#producer.get(tile) ?? 0) > this.#finished) return true;
       this.#store(tile);
       return false;
     });
-    const end = Math.min(this.#jobs.length, this.#now + this.#options.lookahead + 1);
-    while (this.#ahead < end && this.#room(this.#ahead)) this.#ahead++;
+    const end = Math.min(this.#jobs.length, this.#now + lookahead + 1);
+    while (
+      this.#ahead < end &&
+      (this.#ahead <= this.#now + 1 || this.#transfers.length < BURST) &&
+      this.#room(this.#ahead)
+    )
+      this.#ahead++;
   }
 
   /** Finds places for all tiles of a job; what it has found before it fails stays. */
@@ -213,6 +224,7 @@ class Placement {
     if (tile) {
       if (this.#dirty.has(tile) && this.#nextRead(tile, this.#now) !== Infinity) this.#store(tile);
       this.#leave(tile);
+      this.#slots[best].tile = undefined;
     }
     return best;
   }

@@ -3,7 +3,7 @@ import type { Tensor } from '../graph/graph.ts';
 import { biasOfZero } from '../passes/requant.ts';
 import { TILE } from '../passes/assign.ts';
 import type { LinearStep, Program, Step } from '../passes/steps.ts';
-import type { Stream, StreamedPlan } from '../schedule/pipeline.ts';
+import type { Stream, StreamedPlan } from '../schedule/stream.ts';
 import { tileAttention, type AttentionPlan } from './attention.ts';
 import { type BlockTarget, DEFAULT_TARGET } from './blocks.ts';
 import { type KernelPlan, KernelTiler } from './kernel.ts';
