@@ -206,6 +206,26 @@ const moved: Lower = (at, node) => {
   at.hold(node.outputs[0], { ...held, tensor: node.outputs[0] });
 };
 
+/** Bounds in units of the tensor: none where int8 ends before them, and Relu where only the lower one is left, at zero. */
+const clip: Lower = (at, node) => {
+  const [input, low, high] = node.inputs;
+  const [output] = node.outputs;
+  const held = at.narrow(input);
+  const bound = (name: string | undefined, role: string, otherwise: number): number => {
+    const value = name ? scalarOf(at.source, name) : numberAttribute(node, role, otherwise);
+    if (value === undefined) throw unsupported(node, `its bound ${name} is computed`);
+    return Math.min(Math.max(Math.round(value / held.scale), -128), 127);
+  };
+  const [least, most] = [bound(low, 'min', -Infinity), bound(high, 'max', Infinity)];
+  if (least === 0 && most === 127) at.emit(node, 'Relu', [held.tensor]);
+  else {
+    const constant = (role: string, value: number): string =>
+      at.constant(`${node.name}/${role}`, 'int8', [], [value]);
+    at.emit(node, 'Clip', [held.tensor, constant('min', least), constant('max', most)]);
+  }
+  at.hold(output, { ...held, tensor: output });
+};
+
 /** Each part as a Slice of its own, in the units of the whole. */
 const split: Lower = (at, node) => {
   const [input] = node.inputs;
@@ -277,8 +297,9 @@ const rowSoftmax: Lower = (at, node) => {
 };
 
 export const LOWERING: Readonly<Record<string, Lower>> = {
-  ...Object.fromEntries([...SAME_UNITS].filter((op) => op !== 'Split').map((op) => [op, moved])),
+  ...Object.fromEntries([...SAME_UNITS].map((op) => [op, moved])),
   Add: add,
+  Clip: clip,
   Concat: concat,
   Conv: conv,
   Div: scaled,

@@ -10,6 +10,7 @@ import type { Statistics } from './statistics.ts';
 /** Operators whose first input and outputs are in the same units. */
 export const SAME_UNITS: ReadonlySet<string> = new Set([
   'AveragePool',
+  'Clip',
   'Expand',
   'Flatten',
   'Gather',
@@ -121,7 +122,7 @@ export function chooseScales(graph: Graph, statistics: Statistics): Map<string, 
     const [x, y] = [rootOf(a), rootOf(b)];
     if (x !== y) parent.set(x, y);
   };
-  /** Tensors whose own range is of no account: the sums in front of a ReLU, which clips them. */
+  /** Tensors whose own range is of no account: the sums in front of a ReLU or Clip, which clips them. */
   const hidden = new Set<string>();
   const constants: { joined: string; range: number }[] = [];
   for (const node of graph.nodes) {
@@ -131,7 +132,7 @@ export function chooseScales(graph: Graph, statistics: Statistics): Map<string, 
       constants.push({ joined: node.outputs[0], range: 127 * quantiseWeights(numeric(table)).scale });
     else if (SAME_UNITS.has(node.op)) for (const output of node.outputs) join(first, output);
     if (KEEPS_UNITS in node.attributes) join(first, node.outputs[0]);
-    if (node.op === 'Relu' && uses.onlyReader(first)) hidden.add(first);
+    if ((node.op === 'Relu' || node.op === 'Clip') && uses.onlyReader(first)) hidden.add(first);
     if (node.op === 'Concat') {
       for (const input of node.inputs) {
         const { data } = tensorOf(graph, input);

@@ -54,7 +54,36 @@ describe('multipliers', () => {
   });
 });
 
+/** x [16, 32] times a matrix, within bounds. */
+const clipped = (low: number, high: number): Graph =>
+  graphOf(16, 32, (g, x) => {
+    const sum = g.node('MatMul', 'sum', [x, g.constant('w', 'float32', [32, 24], normal('w', 32 * 24))]);
+    const bounds = [g.constant('low', 'float32', [], [low]), g.constant('high', 'float32', [], [high])];
+    return g.node('Clip', 'y', [sum, ...bounds]);
+  });
+
 describe('quantising', () => {
+  test('ReLU6 is a ReLU whose int8 ends at 6, and other bounds a Clip in units of the tensor', () => {
+    for (const [low, high, op] of [
+      [0, 6, 'Relu'],
+      [-2, 3, 'Clip'],
+    ] as const) {
+      const graph = clipped(low, high);
+      const [own, ...calibration] = samples(4, 'x', 16 * 32);
+      const network = quantise(graph, calibration);
+      expect(network.graph.nodes.at(-1)?.op).toBe(op);
+      const scale = network.tensors.get('y')?.scale ?? 0;
+      expect(Math.round(high / scale)).toBe(127);
+      const values = evaluate(
+        network.graph,
+        new Map([['x', quantiseInput(network, 'x', own.get('x') as Float32Array)]]),
+      );
+      const y = Array.from(values.get('y') as Int8Array);
+      expect([Math.min(...y), Math.max(...y)]).toEqual([Math.round(low / scale), 127]);
+      expect(cosineOf(graph, 16 * 32)).toBeGreaterThan(0.998);
+    }
+  });
+
   test('the parts of a Split keep their values, in the units of the whole', () => {
     const whole = graphOf(16, 32, (g, x) => {
       const w = g.constant('w', 'float32', [32, 24], normal('w', 32 * 24, 0.2));
@@ -143,8 +172,8 @@ describe('quantising', () => {
   });
 
   test('an operator without an integer form is named', () => {
-    const graph = graphOf(2, 4, (g, x) => g.node('Clip', 'limit', [x]));
-    expect(() => quantise(graph, samples(1, 'x', 8))).toThrow(/node limit \(Clip\) cannot be quantised/);
+    const graph = graphOf(2, 4, (g, x) => g.node('Sigmoid', 'limit', [x]));
+    expect(() => quantise(graph, samples(1, 'x', 8))).toThrow(/node limit \(Sigmoid\) cannot be quantised/);
   });
 
   test('needs calibration', () => {
