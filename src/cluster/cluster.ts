@@ -123,10 +123,10 @@ export class Cluster implements HartLines {
   /** Who wakes up inside the long slice of a lone hart is behind it by a quantum at most. */
   #waking(index: number, act: (hart: Hart) => void): void {
     const hart = this.harts[index];
-    const { asleep: slept, cycle } = hart;
+    const { asleep: slept, sleepCycles } = hart;
     act(hart);
     if (!slept || hart.asleep) return;
-    this.onSlept?.(index, cycle, hart.cycle);
+    this.#tellSleep(hart, sleepCycles);
     const round = this.#round;
     if (round.turn === round.harts.length) return;
     round.end = Math.min(round.end, this.clock.now + this.#quantum);
@@ -151,9 +151,14 @@ export class Cluster implements HartLines {
   rouse(index: number): void {
     const awake = this.harts.filter((h) => !h.asleep).map((h) => h.cycle);
     const hart = this.harts[index];
-    const { asleep, cycle } = hart;
+    const { asleep, sleepCycles } = hart;
     hart.wake(Math.max(this.#fired, awake.length > 0 ? Math.min(...awake) : 0));
-    if (asleep) this.onSlept?.(index, cycle, hart.cycle);
+    if (asleep) this.#tellSleep(hart, sleepCycles);
+  }
+
+  /** @param before cycles asleep before the sleep that is over now */
+  #tellSleep({ index, cycle, sleepCycles }: Hart, before: number): void {
+    this.onSlept?.(index, cycle - (sleepCycles - before), cycle);
   }
 
   /** Indices of the harts that are not frozen. */

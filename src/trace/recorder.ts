@@ -1,5 +1,6 @@
 /** Records when harts, accelerator and DMA of a machine were at work, and between which cycles each step ran. */
 import type { ActivityListener } from '../cluster/activity.ts';
+import type { Hart } from '../hart/hart.ts';
 import type { Machine } from '../cluster/machine.ts';
 import { type SpanData, Spans } from './spans.ts';
 
@@ -45,6 +46,9 @@ function addBusy(spans: Spans, cycle: number, before: number, now = { busyCycles
   return now.busyCycles;
 }
 
+/** The hart's own time, with stalls that its turn has not settled yet. */
+const timeOf = ({ cycle, stall }: Hart): number => cycle + stall;
+
 const dataOf = ({ from, to, busy }: Spans): SpanData => ({ from, to, busy });
 
 /** Listens to one machine from its construction on; nothing of what the guest does depends on it. */
@@ -69,7 +73,7 @@ export class Recorder implements ActivityListener {
     this.#dmaBusy = machine.dma.statistics.busyCycles;
     const { harts } = machine.cluster;
     this.#awake = harts.map(() => new Spans());
-    this.#woken = harts.map((hart) => hart.cycle);
+    this.#woken = harts.map(timeOf);
     this.#open = harts.map(() => []);
     machine.activity = this;
   }
@@ -105,13 +109,11 @@ export class Recorder implements ActivityListener {
   timeline(): Timeline {
     const { harts } = this.#machine.cluster;
     this.#machine.activity = undefined;
-    const cycles = Math.max(...harts.map((hart) => hart.cycle));
-    for (const { index, asleep, cycle } of harts) {
-      // Who sleeps has not been told yet; its own time stands where it fell asleep.
-      this.#awake[index].add(this.#woken[index], asleep ? cycle : Math.max(cycle, this.#woken[index]));
-    }
+    const cycles = Math.max(...harts.map(timeOf));
+    // The own time of who sleeps stands where it fell asleep.
+    for (const hart of harts) this.#awake[hart.index].add(this.#woken[hart.index], timeOf(hart));
     for (const [hart, open] of this.#open.entries()) {
-      const to = harts[hart].asleep ? cycles : harts[hart].cycle;
+      const to = harts[hart].asleep ? cycles : timeOf(harts[hart]);
       for (const { id, from } of open) this.#steps.push({ id, hart, from, to: Math.max(from, to) });
     }
     return {

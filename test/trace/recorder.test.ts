@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { presets } from '../../src/cluster/config.ts';
+import { type MachineConfig, presets } from '../../src/cluster/config.ts';
 import { Machine } from '../../src/cluster/machine.ts';
 import { parseElf } from '../../src/elf/elf.ts';
 import { emitChromeTrace } from '../../src/trace/perfetto.ts';
@@ -13,8 +13,14 @@ buildApps(bench, ['marks', 'ita', 'dma', 'matmul', 'events']);
 
 const busy = ({ busy: cycles }: SpanData): number => cycles.reduce((sum, c) => sum + c, 0);
 
-function record(app: string, stride = Infinity): { readonly machine: Machine; readonly timeline: Timeline } {
-  const machine = new Machine(presets['octa']);
+const octa = presets['octa'];
+const timed: MachineConfig = { ...octa, timing: { ...octa.timing, mode: 'cluster' } };
+
+function record(
+  app: string,
+  { stride = Infinity, config = octa }: { readonly stride?: number; readonly config?: MachineConfig } = {},
+): { readonly machine: Machine; readonly timeline: Timeline } {
+  const machine = new Machine(config);
   machine.load(parseElf(bench.read(`${app}.elf`), `${app}.elf`));
   const recorder = new Recorder(machine);
   while (machine.run(stride).kind === 'budget') {
@@ -24,10 +30,14 @@ function record(app: string, stride = Infinity): { readonly machine: Machine; re
 }
 
 describe('the timeline of a run', () => {
-  test.each(['ita', 'dma', 'matmul', 'events', 'marks'])(
-    'of %s has every busy cycle of every part, and no cycle more',
-    (app) => {
-      const { machine, timeline } = record(app);
+  const apps = ['ita', 'dma', 'matmul', 'events', 'marks'];
+  const runs = [octa, timed].flatMap((config) =>
+    apps.map((app) => [app, config.timing.mode, config] as const),
+  );
+  test.each(runs)(
+    'of %s in %s timing has every busy cycle of every part, and no cycle more',
+    (app, _, config) => {
+      const { machine, timeline } = record(app, { config });
       const { ita, dma, harts, cycles } = machine.statistics;
       expect(timeline.cycles).toBe(cycles);
       const [accelerator, mover, ...awake] = timeline.tracks;
@@ -61,7 +71,9 @@ describe('the timeline of a run', () => {
   });
 
   test('is the same wherever the run is cut', () => {
-    expect(record('marks', 97).timeline).toEqual(record('marks').timeline);
+    for (const config of [octa, timed]) {
+      expect(record('marks', { stride: 97, config }).timeline).toEqual(record('marks', { config }).timeline);
+    }
   });
 
   test('changes nothing of the run', () => {
