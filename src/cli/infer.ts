@@ -232,6 +232,7 @@ function jsonReport(result: Inference, flags: InferFlags, input: string): Record
     dmaBytes: statistics.dma.bytes,
     translation: translationOf(result.machine) ?? null,
     memoryHash: result.memoryHash,
+    statistics,
     bill: result.bill,
     times: timesJson(result),
     similarities: result.similarities,
