@@ -29,7 +29,8 @@ interface Round {
 }
 
 /** The hart whose turn number `turn` is. */
-const hartAt = ({ harts, first }: Round, turn: number): Hart => harts[(first + turn) % harts.length];
+const hartAt = ({ harts, first }: Round, turn: number): Hart =>
+  harts[first + turn < harts.length ? first + turn : first + turn - harts.length];
 
 /** Part of a state: who has the first turn. */
 const rotated = (first: number): { first?: number } => (first === 0 ? {} : { first });
@@ -255,11 +256,11 @@ export class Cluster implements HartLines {
       const hart = hartAt(round, round.turn);
       while (!hart.asleep && hart.cycle < this.#endOf(round) && budget > 0 && time > 0 && !this.#stopped) {
         const { instret } = hart;
-        const active = activeCycles(hart);
+        const active = time === Infinity ? 0 : activeCycles(hart);
         const steps = this.stepper?.steps(hart.index) === true;
         hart.run(Math.min(this.#endOf(round), hart.cycle + (steps ? 1 : Math.min(budget, time))));
         budget -= hart.instret - instret;
-        time -= activeCycles(hart) - active;
+        if (time !== Infinity) time -= activeCycles(hart) - active;
         if (steps) this.stepper?.stepped(hart);
       }
       if (hart.asleep || hart.cycle >= this.#endOf(round)) this.#endTurn(round, hart);

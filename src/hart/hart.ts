@@ -271,10 +271,9 @@ export class Hart implements TrapState {
    * @throws UnhandledTrap when a trap finds `mtvec` = 0; MachineError from devices
    */
   run(until: number): void {
-    this.#end = this.#timing ? Math.min(until, this.cycle + LONGEST_CALL) : until;
-    if (this.#timing) this.#makeRoom(this.#end - this.cycle);
+    this.#end = until;
+    if (this.#timing) this.#begin(until);
     this.left = this.#end - this.cycle;
-    this.words[word.end] = this.#end | 0;
     this.#unretired = 0;
     this.#reservation.unwatch();
     try {
@@ -303,8 +302,11 @@ export class Hart implements TrapState {
     this.#reservation.watch();
   }
 
-  /** Sees to it that the words have room for the counts of so many more instructions. */
-  #makeRoom(instructions: number): void {
+  /** Sees to it that the words have room for the counts of the slice, or of a part of it. */
+  #begin(until: number): void {
+    this.#end = Math.min(until, this.cycle + LONGEST_CALL);
+    this.words[word.end] = this.#end | 0;
+    const instructions = this.#end - this.cycle;
     this.#uncounted += instructions;
     if (this.#uncounted <= LONGEST_CALL) return;
     this.#sums.drain(this.words);
