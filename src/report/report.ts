@@ -155,10 +155,14 @@ function described(id: number, step: StepReport | undefined) {
   };
 }
 
-/** The layer a step belongs to by its name: `layer_03` of `layer_03/ffn_0/up`, `layers.3` of `/encoder/layers.3/fc1`. */
+/**
+ * The layer a step belongs to by its name: `layer_03` of `layer_03/ffn_0/up`, `layers.3` of `/encoder/layers.3/fc1`; a name
+ * without parts is its own layer, or one of `other` where it is only numbered (`MatMul_12`).
+ */
 export function layerOf(name: string): string {
   const parts = name.split('/').filter((part) => part !== '');
-  return parts.find((part) => /\d/.test(part) && parts.length > 1) ?? (parts.length > 1 ? parts[0] : 'other');
+  if (parts.length > 1) return parts.find((part) => /\d/.test(part)) ?? parts[0];
+  return /\d/.test(name) ? 'other' : name;
 }
 
 /** Sums by name, in order of first appearance. */

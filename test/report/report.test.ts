@@ -77,6 +77,7 @@ test.each([
   ['/encoder/layers.3/fc1/MatMul', 'layers.3'],
   ['embedding/dense', 'embedding'],
   ['MatMul_12', 'other'],
+  ['norm', 'norm'],
 ])('step %s belongs to layer %s', (name, layer) => {
   expect(layerOf(name)).toBe(layer);
 });
