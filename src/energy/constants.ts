@@ -121,7 +121,7 @@ export const constants = {
     '16 accesses of 64 bit at twice the energy of a 32-bit one beyond the hart, and five registers of 1024 bit on the way',
   ),
   clusterCycle: pJ(
-    [39, 73, 92],
+    [42, 76, 94],
     'fitted',
     'Cycle of the cluster: clock tree and registers of interconnect, memories, buses and idle accelerator.',
     "MobileBERT's 52.0 mW at 32.5 inferences a second and 0.65 V (arXiv 2408.02473v1, abstract): calibration.ts",
