@@ -197,12 +197,10 @@ function headNaming(all: readonly string[], head: number): Naming {
   const differs = first.findIndex((part, i) => others.some((other) => other[i] !== part));
   const common = (differs < 0 ? first : first.slice(0, differs)).join('/');
   const at = `${common || all[0]}/head_${head}`;
-  return (name) =>
-    common && name.startsWith(`${common}/`)
-      ? `${at}${name.slice(common.length)}`
-      : name === all[0]
-        ? at
-        : `${at}/${name}`;
+  return (name) => {
+    if (common && name.startsWith(`${common}/`)) return `${at}${name.slice(common.length)}`;
+    return name === all[0] ? at : `${at}/${name}`;
+  };
 }
 
 function splitHeads(match: Match): Replacement {
