@@ -11,6 +11,8 @@ export interface RunFileFlags {
   readonly report?: string;
   readonly timeline?: string;
   readonly json?: boolean;
+  /** No firmware runs. */
+  readonly reference?: boolean;
 }
 
 /** What is written about: any run of firmware that has a plan. */
@@ -29,8 +31,10 @@ export const addRunFileOptions = (command: Command): Command =>
     )
     .option('--timeline <out.json>', 'write when harts, accelerator and DMA were at work, for Perfetto');
 
-/** Whether the run is to be recorded. @throws UsageError for a report of an unknown kind, before anything runs */
-export function recorded({ report, timeline, json }: RunFileFlags): boolean {
+/** Whether the run is to be recorded. @throws UsageError for a report that cannot be written, before anything runs */
+export function recorded({ report, timeline, json, reference }: RunFileFlags): boolean {
+  if (reference && (report ?? timeline) !== undefined)
+    throw new UsageError('--report and --timeline are about firmware, which --reference leaves out');
   if (report !== undefined && !/\.(html|json)$/.test(report))
     throw new UsageError(
       `--report ${report}: expected a file named *.html, for people, or *.json, for octet report`,

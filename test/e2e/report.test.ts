@@ -58,6 +58,11 @@ describe('octet infer --report', () => {
       /a\.pdf: expected a file named \*\.html, for people, or \*\.json, for octet report/,
     );
     expect(existsSync(bench.path('a.pdf'))).toBe(false);
+    const reference = octet('infer', 'whisper-tiny', '--reference', '--timeline', bench.path('t.json'));
+    expect([reference.status, reference.stderr]).toEqual([
+      2,
+      'octet: --report and --timeline are about firmware, which --reference leaves out\n',
+    ]);
   });
 });
 
