@@ -1,5 +1,6 @@
 /** The counts of a run as tables. */
 import type { HartStatistics, Machine, Statistics } from '../cluster/machine.ts';
+import { peakShare } from '../energy/bill.ts';
 import { energyOf } from '../energy/energy.ts';
 import type { TranslatorStatistics } from '../jit/translator.ts';
 import { rangeText } from './bill.ts';
@@ -27,12 +28,11 @@ export function printStatistics(machine: Machine, wallSeconds: number): string {
   const { harts, dma, ita, instructions, cycles } = statistics;
   const energy = energyOf(config, statistics);
   const { volts, megahertz } = energy.operatingPoint;
-  const macsPerCycle = config.ita ? config.ita.units * DOT_PRODUCT : 1;
   const lines = [
     hartTable(statistics),
     ...(harts.some((h) => h.events) ? ['', eventTable(harts), ''] : []),
     `ITA: ${grouped(ita.jobs)} jobs, ${grouped(ita.macs)} MAC, busy ${grouped(ita.busyCycles)} cycles (${percent(ita.busyCycles, cycles)}), ` +
-      `${grouped(ita.stallCycles)} of them refused at the banks, multipliers used ${percent(ita.macs / macsPerCycle, cycles)}`,
+      `${grouped(ita.stallCycles)} of them refused at the banks, multipliers used ${percent(peakShare(config, statistics), 1)}`,
     `DMA: ${grouped(dma.transfers)} transfers, ${bytesText(dma.bytes)}, busy ${grouped(dma.busyCycles)} cycles (${percent(dma.busyCycles, cycles)})`,
     `energy: ${rangeText(energy.millijoules)} mJ, ${rangeText(energy.milliwatts)} mW at ${volts} V, ${megahertz} MHz`,
     ...(translation ? [translationText(translation)] : []),
@@ -40,9 +40,6 @@ export function printStatistics(machine: Machine, wallSeconds: number): string {
   ];
   return `${lines.join('\n')}\n`;
 }
-
-/** Length of a dot product of the accelerator (accelerator specification §1). */
-const DOT_PRODUCT = 64;
 
 const percent = (part: number, whole: number): string =>
   `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;

@@ -29,6 +29,12 @@ export interface Utilisation {
 /** Length of a dot product of the accelerator (accelerator specification §1). */
 const DOT_PRODUCT = 64;
 
+/** The share of its multipliers that an accelerator used, 0 to 1; 0 on a machine without one. */
+export const peakShare = (
+  { ita }: Pick<EnergyConfig, 'ita'>,
+  { cycles, ita: { macs } }: Pick<RunStatistics, 'cycles' | 'ita'>,
+): number => (ita && cycles > 0 ? macs / (ita.units * DOT_PRODUCT) / cycles : 0);
+
 /**
  * The bill of a run that made one inference.
  * @param operations of the network, see `operationsOf`
@@ -49,7 +55,7 @@ export function bill(config: EnergyConfig, statistics: RunStatistics, operations
     millijoulePerInference: energy.millijoules,
     utilisation: {
       itaBusy: share(ita.busyCycles),
-      itaPeak: config.ita ? share(ita.macs / (config.ita.units * DOT_PRODUCT)) : 0,
+      itaPeak: peakShare(config, statistics),
       dmaBusy: share(dma.busyCycles),
       harts: harts.map((h) => share(awakeOf(h))),
     },
