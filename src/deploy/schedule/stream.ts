@@ -68,7 +68,8 @@ export function planStream(
   maker: JobMaker,
   { l1Bytes, accelerator }: StreamTarget,
 ): Stream {
-  const slots = Math.floor((l1Bytes - PAGE_BYTES) / SLOT_BYTES);
+  const room = l1Bytes - PAGE_BYTES;
+  const slots = Math.floor((room - (room % L1_ALIGNMENT)) / SLOT_BYTES);
   const queued = Math.max(1, accelerator.contexts - 2);
   const jobsWith = ({ orders }: Choices, most = Infinity): TileJob[] => {
     const jobs: TileJob[] = [];
