@@ -164,8 +164,10 @@ const settingsText = ({ settings }: Result): string =>
     .map(([name, value]) => `${name} ${String(value)}`)
     .join(', ');
 
-const describe = (result: Result): string =>
-  `${result.network} ${settingsText(result)}${result.error === undefined ? '' : `: ${result.error}`}`;
+const describe = (result: Result): string => {
+  const point = `${result.network} ${settingsText(result)}`.trimEnd();
+  return result.error === undefined ? point : `${point}: ${result.error}`;
+};
 
 /** Columns of the table in the terminal, beside the settings. */
 const SHOWN: readonly string[] = [

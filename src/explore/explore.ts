@@ -77,15 +77,10 @@ async function run(
   const file = join(directory, `${key}.json`);
   writeFileSync(file, JSON.stringify(machine));
   const words = [...args, 'infer', network, '--machine', file, '--json', ...options];
-  const { status, signal, stdout, stderr } = await output(program, words, timeout, stop);
+  const { status, signal, late, stdout, stderr } = await output(program, words, timeout, stop);
   const why = lastLine(stderr).replaceAll(file, 'machine');
-  if (signal !== null)
-    return {
-      error:
-        timeout === undefined
-          ? `ended by ${signal}`
-          : `not finished after ${timeout} s, or ended by ${signal}`,
-    };
+  if (late) return { error: `not finished after ${timeout} s` };
+  if (signal !== null) return { error: `ended by ${signal}` };
   let report: Report | undefined;
   try {
     report = JSON.parse(stdout) as Report;
@@ -103,6 +98,8 @@ const lastLine = (text: string): string => (text.trimEnd().split('\n').at(-1) ??
 interface Output {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** Killed because its time was over. */
+  readonly late: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -119,7 +116,12 @@ const output = (
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(stop && { signal: stop }),
     });
-    const timer = timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), 1000 * timeout);
+    let late = false;
+    const kill = (): void => {
+      late = true;
+      child.kill('SIGKILL');
+    };
+    const timer = timeout === undefined ? undefined : setTimeout(kill, 1000 * timeout);
     const text = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (chunk: string) => {
@@ -132,6 +134,6 @@ const output = (
     });
     child.once('close', (status, signal) => {
       clearTimeout(timer);
-      resolve({ status, signal, ...text });
+      resolve({ status, signal, late, ...text });
     });
   });

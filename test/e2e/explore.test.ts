@@ -82,6 +82,17 @@ describe('octet explore', () => {
     expect(alive).toEqual([]);
   }, 60_000);
 
+  test('gives a point up that takes too long, and tries it again when asked to', () => {
+    const words = ['explore', 'mobilebert', '--results', bench.path('slow.jsonl')];
+    const slow = octet(...words, '--timeout', '0.05', '--', ...small);
+    const failure = 'FAILED: mobilebert: not finished after 0.05 s\n';
+    expect(slow).toEqual({ status: 1, stdout: failure, stderr: '' });
+    expect(octet(...words, '--', ...small).stdout).toBe(failure);
+    const again = octet(...words, '--retry', '--', ...small);
+    expect(again.status).toBe(0);
+    expect(again.stdout).toMatch(/^network +cycles .*\nmobilebert +\d+ /);
+  }, 60_000);
+
   test('prints a table, and what failed below it', () => {
     const { stdout } = explore();
     expect(stdout).toMatch(/^network +harts +l1 +cycles/);
