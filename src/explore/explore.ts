@@ -104,7 +104,10 @@ interface Output {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, or kills it after `timeout` seconds. */
+/**
+ * Runs a program to its end, or kills it after `timeout` seconds or when told to stop: in a process group of its own, so
+ * that what it started (a compiler) ends with it.
+ */
 const output = (
   program: string,
   args: readonly string[],
@@ -112,28 +115,37 @@ const output = (
   stop?: AbortSignal,
 ): Promise<Output> =>
   new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(stop && { signal: stop }),
-    });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let late = false;
     const kill = (): void => {
-      late = true;
-      child.kill('SIGKILL');
+      const { pid, exitCode, signalCode } = child;
+      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
     };
-    const timer = timeout === undefined ? undefined : setTimeout(kill, 1000 * timeout);
+    const timer =
+      timeout === undefined
+        ? undefined
+        : setTimeout(() => {
+            late = true;
+            kill();
+          }, 1000 * timeout);
+    stop?.addEventListener('abort', kill);
     const text = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (chunk: string) => {
         text[stream] += chunk;
       });
     }
-    child.once('error', (error) => {
+    const settle = (finish: () => void): void => {
       clearTimeout(timer);
-      reject(error);
-    });
-    child.once('close', (status, signal) => {
-      clearTimeout(timer);
-      resolve({ status, signal, late, ...text });
-    });
+      stop?.removeEventListener('abort', kill);
+      finish();
+    };
+    child.once('error', (error) => settle(() => reject(error)));
+    child.once('close', (status, signal) =>
+      settle(() =>
+        stop?.aborted
+          ? reject(stop.reason instanceof Error ? stop.reason : new Error('stopped'))
+          : resolve({ status, signal, late, ...text }),
+      ),
+    );
   });
