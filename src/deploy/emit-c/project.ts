@@ -4,7 +4,7 @@ import type { Allocation } from '../allocate/allocate.ts';
 import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
 import type { Costs } from '../passes/cost.ts';
-import { kernelReport } from '../tile/kernel.ts';
+import { kernelCycles, kernelReport } from '../tile/kernel.ts';
 import type { TiledProgram } from '../tile/tile.ts';
 import { floatText } from './kernel.ts';
 import { declaration, emitNetwork, symbolOf, type TensorPlace } from './network.ts';
@@ -89,8 +89,11 @@ export function emitProject(
   const weights = network.weights.bytes();
   const steps = tiled.steps.map(({ step, plan }): StepReport => {
     const { name, sources, kind, engine, reason, costs, output } = step;
-    const tiles = plan.kind === 'kernel' ? kernelReport(plan) : { ...plan };
-    return { name, sources, kind, engine, reason, costs, output, tiles };
+    const about = { name, sources, kind, engine, reason, output };
+    if (plan.kind !== 'kernel') return { ...about, costs, tiles: { ...plan } };
+    // Blocks are a closer estimate than the operator is.
+    const harts = kernelCycles(plan) ?? costs?.harts;
+    return { ...about, ...(harts !== undefined && { costs: { harts } }), tiles: { ...kernelReport(plan) } };
   });
   const itaJobs = tiled.steps.reduce((n, { plan }) => n + ('jobs' in plan ? plan.jobs : 0), 0);
   const plan: Plan = {

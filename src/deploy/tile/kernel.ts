@@ -78,20 +78,33 @@ function planOf(step: KernelStep, calls: readonly (BlockPlan | null)[]): KernelP
   };
 }
 
-/** What plan.json says of it. */
-export const kernelReport = ({
+/** Estimated cycles of all calls; undefined where one works on DRAM. */
+export const kernelCycles = ({ calls }: KernelPlan): number | undefined =>
+  calls.reduce<number | undefined>(
+    (sum, plan) => (sum === undefined || !plan ? undefined : sum + plan.cycles),
+    0,
+  );
+
+/** What plan.json says of one call. */
+export type CallReport =
+  | { readonly kernel: string; readonly on: 'DRAM' }
+  | ({ readonly kernel: string; readonly on: 'TCDM' } & Pick<
+      BlockPlan,
+      'block' | 'blocks' | 'cycles' | 'secondBest' | 'dmaBytes'
+    >);
+
+/** What plan.json says of the step. */
+export interface KernelReport extends Omit<KernelPlan, 'calls' | 'kernels'> {
+  readonly calls: readonly CallReport[];
+}
+
+export const kernelReport = ({ kind, kernels, calls, dmaBytes, l1 }: KernelPlan): KernelReport => ({
   kind,
-  kernels,
-  calls,
-  dmaBytes,
-  l1,
-}: KernelPlan): Record<string, unknown> => ({
-  kind,
-  kernels,
-  calls: calls.map((plan) => {
-    if (!plan) return { on: 'DRAM' };
+  calls: calls.map((plan, i): CallReport => {
+    const kernel = kernels[i];
+    if (!plan) return { kernel, on: 'DRAM' };
     const { block, blocks, cycles, secondBest, dmaBytes: bytes } = plan;
-    return { on: 'TCDM', block, blocks, cycles, secondBest, dmaBytes: bytes };
+    return { kernel, on: 'TCDM', block, blocks, cycles, ...(secondBest && { secondBest }), dmaBytes: bytes };
   }),
   dmaBytes,
   l1,
