@@ -38,7 +38,7 @@ const NOTHING = 0x5000_0000;
 
 /** States for an instance of `insn`; the addresses it makes are in the window more often than not. */
 function states(insn: Insn, operands: Readonly<Record<string, number>>): fc.Arbitrary<Before> {
-  const accesses = ['load', 'store', 'amo'].includes(insn.timing);
+  const accesses = ['load', 'elw', 'store', 'amo'].includes(insn.timing);
   const base = fc.oneof(
     { weight: 8, arbitrary: near.map((n) => MIDDLE + n) },
     { weight: 8, arbitrary: near.map((n) => MIDDLE + 4 * n) },
