@@ -23,7 +23,8 @@ const JUMPS_TO_REGISTER = new Set(['jalr', 'c.jr', 'c.jalr']);
 const HARMLESS_CSRS = [0x340, 0x343];
 
 const isPlain = (f: Form): boolean => COMPUTING.has(timingOf(f)) || FENCES.has(f.name);
-const isMemory = (f: Form): boolean => ['load', 'elw', 'store', 'amo'].includes(timingOf(f)) && f.name !== 'lr.w';
+const isMemory = (f: Form): boolean =>
+  ['load', 'elw', 'store', 'amo'].includes(timingOf(f)) && f.name !== 'lr.w';
 const isSkip = (f: Form): boolean => f.syntax.endsWith('target');
 
 const lineOf = (form: Form): fc.Arbitrary<Line> =>
