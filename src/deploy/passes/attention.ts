@@ -28,7 +28,7 @@ const isRun = (factors: readonly Factor[], size: number, stride: number): boolea
     : factors.length === 1 && factors[0].size === size && factors[0].stride === stride;
 
 /** Heads side by side in the columns of a matrix. */
-interface Heads {
+export interface Heads {
   /** The matrix [rows, heads · width], perhaps with leading dimensions of 1. */
   readonly source: string;
   readonly heads: number;
@@ -37,7 +37,7 @@ interface Heads {
 }
 
 /** A tensor [heads…, rows, width], or with the last two swapped, as heads in the columns of a matrix; undefined when it is not. */
-function headsOf(match: Match, tensor: string, swapped: boolean): Heads | undefined {
+export function headsOf(match: Match, tensor: string, swapped: boolean): Heads | undefined {
   const { shape } = match.named(tensor);
   if (shape.length < 2) return undefined;
   const heads = elements(shape.slice(0, -2));
@@ -192,7 +192,7 @@ function requantNode(patch: Patch, name: string, x: string, { mul, add, shift }:
  * common with the others stands below the first of them.
  * @param all names that belong together
  */
-function headNaming(all: readonly string[], head: number): Naming {
+export function headNaming(all: readonly string[], head: number): Naming {
   const [first, ...others] = all.map((name) => name.split('/').slice(0, -1));
   const differs = first.findIndex((part, i) => others.some((other) => other[i] !== part));
   const common = (differs < 0 ? first : first.slice(0, differs)).join('/');

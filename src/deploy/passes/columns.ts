@@ -130,7 +130,7 @@ export function columns(patch: Patch, tensor: string, from: number, count: numbe
   const { shape } = patch.tensor(tensor);
   if (count === shape.at(-1)) {
     // A matrix straight from its linear layer can be written transposed; behind a Reshape it could not.
-    const behind = patch.producer(tensor)?.op === 'Reshape';
+    const behind = shape.length !== 2 || patch.producer(tensor)?.op === 'Reshape';
     return (behind ? linearColumns(patch, tensor, range) : undefined) ?? asMatrix(patch, tensor);
   }
   const part = concatenated(patch, tensor, range);

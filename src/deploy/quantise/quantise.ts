@@ -7,6 +7,7 @@ import { InputError, UsageError } from '../../errors.ts';
 import { fromNumbers, isFloat } from '../graph/elements.ts';
 import type { Graph, Tensor, TensorData } from '../graph/graph.ts';
 import { canonical } from './canonical.ts';
+import { splitMaskedHeads } from './heads.ts';
 import { Lowering, type Held } from './lowering.ts';
 import { maskedAttention, widenMasked } from './mask.ts';
 import { LOWERING, unsupported, valuesBehind } from './operators.ts';
@@ -56,7 +57,7 @@ export function quantise(
   const { softmaxShift = 0, percentile = 99.9, padding, progress = () => undefined } = options;
   if (calibration.length === 0)
     throw new UsageError('quantisation needs at least one set of calibration inputs');
-  let float = canonical(network);
+  let float = splitMaskedHeads(canonical(network));
   for (const node of float.nodes) {
     if (!Object.hasOwn(LOWERING, node.op)) {
       throw unsupported(node, `known are ${Object.keys(LOWERING).sort().join(', ')}`);
