@@ -1,7 +1,8 @@
 /** The headline figures of one or several runs, and the published ones beside them. */
+import { type Constant, constants } from '../energy/constants.ts';
 import { type PublishedFigure, publishedOf, quantities } from './published.ts';
 import type { RunReport } from './report.ts';
-import { htmlTable, percent, ranged, short, whole } from './text.ts';
+import { escaped, htmlTable, percent, ranged, short, whole } from './text.ts';
 
 /** Whether the accelerator took part. */
 const accelerated = ({ statistics }: RunReport): boolean => statistics.ita.jobs > 0;
@@ -55,7 +56,7 @@ export function comparison(reports: readonly RunReport[]): string {
   ];
   const notes = new Set(reports.flatMap(({ bill }) => bill.energy.notes));
   return `<div class="scroll">${htmlTable(table)}</div>
-<ul class="soft">${[...notes].map((note) => `<li>${note}</li>`).join('\n')}</ul>
+<ul class="soft">${[...notes].map((note) => `<li>${escaped(note)}</li>`).join('\n')}</ul>
 ${others.length > 0 ? layersOf(reports) : ''}
 ${published(reports)}`;
 }
@@ -93,6 +94,18 @@ const headOf = (reports: readonly RunReport[]): string[] =>
         ...reports.slice(1).map((_, i) => `${i + 2} / 1`),
       ];
 
+/** What of the energy model was fitted to published figures, which then confirm nothing about it. */
+function fittedNote(): string {
+  const fitted = Object.entries<Constant>(constants).filter(([, { basis }]) => basis === 'fitted');
+  return fitted
+    .map(([name, { source }]) =>
+      escaped(
+        `The energy model's constant ${name} is fitted (${source}): power and energy near that figure do not confirm it.`,
+      ),
+    )
+    .join(' ');
+}
+
 /** Published figures of the networks that ran, with those of the runs. */
 function published(reports: readonly RunReport[]): string {
   const row = (report: RunReport, figure: PublishedFigure, i: number): string[] => {
@@ -116,6 +129,6 @@ function published(reports: readonly RunReport[]): string {
   return `<h2>Beside the published figures</h2>
 <p class="soft">Of arXiv 2408.02473 at 0.65 V in 22 nm FD-SOI. <b>verbatim</b>: read in the abstract. <b>derived</b>: follows from those.
 <b>recalled</b>: from memory of the paper, not confirmed by any source; nothing is accepted or rejected by it. The published
-machine is the preset snitch-ita's; cycles are comparable in cluster timing only.</p>
+machine is the preset snitch-ita's; cycles are comparable in cluster timing only. ${fittedNote()}</p>
 <div class="scroll">${htmlTable([['', 'known', 'where', 'published', 'here', 'ratio'], ...rows], 3)}</div>`;
 }

@@ -153,9 +153,14 @@ describe('the page', () => {
         `<td class="left">${basis}</td><td class="left">${source}</td><td>${value.toLocaleString('en-US')}</td>`,
       );
     }
-    expect(page).not.toContain('<td class="left">recalled</td>');
+    expect(page).not.toContain('<td class="left">recalled</td><td class="left">table');
+    expect(page).toMatch(
+      /clusterCycle is fitted \(.*52\.0 mW.*\): power and energy near that figure do not confirm it/,
+    );
     const statistics = { ...report.statistics, ita: { ...report.statistics.ita, jobs: 0 } };
-    expect(emitPage([{ ...report, complete: true, statistics }])).toContain('<td class="left">recalled</td>');
+    expect(emitPage([{ ...report, complete: true, statistics }])).toContain(
+      '<td class="left">recalled</td><td class="left">table',
+    );
   });
 
   test('shows names as they are, whatever they hold', () => {
