@@ -5,6 +5,7 @@ import { numeric } from '../graph/elements.ts';
 import type { TensorData } from '../graph/graph.ts';
 import type { Costs } from '../passes/cost.ts';
 import { kernelCycles, kernelReport } from '../tile/kernel.ts';
+import { streamReport, type StreamReport, whereAndWhy } from '../schedule/report.ts';
 import type { TiledProgram } from '../tile/tile.ts';
 import { floatText } from './kernel.ts';
 import { declaration, emitNetwork, symbolOf, type TensorPlace } from './network.ts';
@@ -43,7 +44,15 @@ export interface Plan {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly tensors: Readonly<Record<string, TensorPlace>>;
+  readonly schedule: ScheduleReport;
   readonly steps: readonly StepReport[];
+}
+
+/** How steps follow one another (docs/schedule.md). */
+export interface ScheduleReport {
+  readonly kind: 'sequential' | 'pipelined';
+  /** Runs of steps that became lists of jobs; none in the sequential schedule. */
+  readonly streams: readonly StreamReport[];
 }
 
 export interface Deployment {
@@ -88,11 +97,11 @@ export function emitProject(
   const network = emitNetwork(tiled, allocation);
   const weights = network.weights.bytes();
   const steps = tiled.steps.map(({ step, plan }): StepReport => {
-    const { name, sources, kind, engine, reason, costs, output } = step;
-    const about = { name, sources, kind, engine, reason, output };
-    if (plan.kind !== 'kernel') return { ...about, costs, tiles: { ...plan } };
+    const { name, sources, kind, output } = step;
+    const about = { name, sources, kind, ...whereAndWhy({ step, plan }), output };
+    if (plan.kind !== 'kernel') return { ...about, tiles: { ...plan } };
     // Blocks are a closer estimate than the operator is.
-    const harts = kernelCycles(plan) ?? costs?.harts;
+    const harts = kernelCycles(plan) ?? step.costs?.harts;
     return { ...about, ...(harts !== undefined && { costs: { harts } }), tiles: { ...kernelReport(plan) } };
   });
   const itaJobs = tiled.steps.reduce((n, { plan }) => n + ('jobs' in plan ? plan.jobs : 0), 0);
@@ -110,6 +119,10 @@ export function emitProject(
     inputs: tiled.inputs,
     outputs: tiled.outputs,
     tensors: Object.fromEntries(network.tensors),
+    schedule: {
+      kind: tiled.streams ? 'pipelined' : 'sequential',
+      streams: (tiled.streams ?? []).map(streamReport),
+    },
     steps,
   };
   return {

@@ -1,5 +1,6 @@
 /** What `--explain` says: what each pass did, and which engine every step runs on, at what cost and why. */
 import type { Plan, StepReport } from '../emit-c/project.ts';
+import { explainStream } from '../schedule/report.ts';
 import type { CallReport } from '../tile/kernel.ts';
 import type { PassReport } from './pass.ts';
 
@@ -43,6 +44,8 @@ function stepLines({ name, engine, costs, reason, kind, tiles }: StepReport): st
 export const explain = (reports: readonly PassReport[], plan: Plan): string[] => [
   'passes',
   ...reports.map(passLine),
+  `schedule: ${plan.schedule.kind}`,
+  ...plan.schedule.streams.flatMap(explainStream),
   'steps',
   ...plan.steps.flatMap(stepLines),
 ];
