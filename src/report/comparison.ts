@@ -15,6 +15,8 @@ type Row = readonly [name: string, of: (report: RunReport) => string, value?: (r
 
 const headline: readonly Row[] = [
   ['timing', ({ machine }) => machine.timing.mode],
+  ['schedule', ({ deployment }) => deployment.schedule],
+  ['code of the harts', ({ deployment }) => (deployment.kernels === 'xpulp' ? 'Xpulp' : 'plain C')],
   ['cycles', ({ bill }) => whole(bill.cycles), ({ bill }) => bill.cycles],
   ['GOp per inference', ({ bill }) => short(bill.operations / 1e9), ({ bill }) => bill.operations],
   ['inferences per second', ({ bill }) => short(bill.infPerSecond), ({ bill }) => bill.infPerSecond],

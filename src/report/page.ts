@@ -41,13 +41,17 @@ ${runs.join('\n')}
 }
 
 function runSections(report: RunReport, prefix: string): string {
-  const { title, facts, bill, machine, statistics } = report;
+  const { title, facts, deployment, bill, machine, statistics } = report;
   const { volts, megahertz } = bill.energy.operatingPoint;
   const about = [
     ...facts,
     [
       'machine',
       `${machine.name}: ${machine.harts} harts, ${machine.tcdmBytes / 1024} KiB of TCDM in ${machine.tcdmBanks} banks`,
+    ],
+    [
+      'memory',
+      `${whole(deployment.l1Bytes)} bytes of TCDM in use; ${whole(deployment.weightBytes)} of weights, ${whole(deployment.arenaBytes)} of activations in main memory`,
     ],
     ['operating point', `${volts} V, ${megahertz} MHz`],
   ];

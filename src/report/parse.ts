@@ -12,6 +12,7 @@ const fields: readonly (readonly [
   ['title', (v) => typeof v === 'string', 'a string'],
   ['complete', (v) => typeof v === 'boolean', 'true or false'],
   ['facts', Array.isArray, 'a list'],
+  ['deployment', isObject, 'an object'],
   ['machine', isObject, 'an object'],
   ['statistics', isObject, 'an object'],
   ['bill', isObject, 'an object'],

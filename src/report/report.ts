@@ -56,6 +56,17 @@ export interface CompactTimeline {
   readonly lostSteps: number;
 }
 
+/** How the network was deployed. */
+export interface DeploymentSummary {
+  readonly schedule: Plan['schedule']['kind'];
+  /** Which code the harts' kernels are. */
+  readonly kernels: 'xpulp' | 'plain';
+  /** TCDM in use, bytes of weights and of activations in main memory. */
+  readonly l1Bytes: number;
+  readonly weightBytes: number;
+  readonly arenaBytes: number;
+}
+
 export interface RunReport extends Times {
   readonly format: typeof FORMAT;
   /** `mobilebert`. */
@@ -66,6 +77,7 @@ export interface RunReport extends Times {
   readonly complete: boolean;
   /** What ran and how it was checked, as lines of a name and a value. */
   readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly deployment: DeploymentSummary;
   readonly machine: MachineConfig;
   readonly statistics: Statistics;
   readonly bill: Bill;
@@ -77,7 +89,7 @@ export interface ReportedRun extends Pick<
   RunReport,
   'network' | 'title' | 'complete' | 'facts' | 'machine' | 'statistics' | 'bill'
 > {
-  readonly plan: Pick<Plan, 'steps'>;
+  readonly plan: Plan;
   readonly timeline: Timeline;
 }
 
@@ -105,6 +117,13 @@ export function reportOf(run: ReportedRun): RunReport {
     title,
     complete,
     facts,
+    deployment: {
+      schedule: plan.schedule.kind,
+      kernels: plan.xpulp ? 'xpulp' : 'plain',
+      l1Bytes: plan.l1Bytes,
+      weightBytes: plan.weightBytes,
+      arenaBytes: plan.arenaBytes,
+    },
     machine,
     statistics,
     bill,
