@@ -67,13 +67,14 @@ describe('without the accelerator', () => {
     expect(steps[0].sources).toBe('y/matmul, y/add, y/requant, y');
   });
 
-  test('a head multiplies with its keys as they are', () => {
+  test('a head multiplies with its keys as they are and with its values transposed', () => {
     const n = new Network();
     const [q, k, v] = ['q', 'k', 'v'].map((name) => n.input(name, 64, 32));
     const { steps } = lower(n.build(n.attention('o', q, k, v)), onHarts);
     expect(steps.map(({ kind, output }) => `${kind} ${output}`)).toEqual([
       'kernel o/logits',
       'kernel o/softmax',
+      'kernel v.along',
       'kernel o',
     ]);
   });

@@ -382,7 +382,7 @@ export const ENGINE_PASSES: readonly Pass[] = [
   },
   {
     name: 'fuse-product',
-    does: 'products left for the harts take up the bias that is added to them, and the transposition of their right operand',
+    does: 'products left for the harts take up the bias that is added to them, and have their right operand transposed',
     rules: PRODUCT_RULES,
   },
 ];

@@ -20,12 +20,12 @@ import {
 } from '../fields.ts';
 
 /** Loops that may stand outside the blocked axis. */
-const MOST_OUTER = 3;
+export const MOST_OUTER = 3;
 /** Fewest bytes of a row for which a part with gaps between rows is fetched by the DMA. */
 const LEAST_ROW = 4;
 
 /** A tensor of the walk. */
-interface Walked {
+export interface Walked {
   readonly field: string;
   readonly width: number;
   readonly address: Stream['address'];
@@ -113,7 +113,7 @@ function walkFamilies(
 }
 
 /** A kernel with a struct walk: its tensors in the walk's order. @param items the tensor that says how many items a block has */
-function walkBlocker(
+export function walkBlocker(
   call: KernelCall,
   cycles: number,
   items: string,
@@ -148,23 +148,28 @@ const byRows = ({ steps }: Walked, walk: Walk, local: Walk): boolean => {
   return steps[axis] !== span(walk.size.slice(axis + 1), steps.slice(axis + 1));
 };
 
-const tensor = (call: KernelCall, name: string, steps: readonly number[], store = false): Walked => {
+export const walkedTensor = (
+  call: KernelCall,
+  name: string,
+  steps: readonly number[],
+  store = false,
+): Walked => {
   const { address, width } = requiredOperand(call.fields[name]);
   return { field: `${name}.data`, width, address, steps, store };
 };
 
 /** Cycles of one hart for an element in TCDM, measured. */
-const CYCLES = { rescale: 22, pairwise: 24, activation: 18, quantize: 160, realPair: 420, copy: 18 } as const;
+const CYCLES = { rescale: 22, pairwise: 24, activation: 18, quantize: 160, realPair: 420 } as const;
 
 const rescale: Blocker = (call) =>
   walkBlocker(call, CYCLES.rescale, 'y.data', ({ steps: [x, mul, add] }) => {
     const by = structOf(call.fields.by);
     return [
       // x and y have the same strides, which the walk holds once.
-      tensor(call, 'x', x),
+      walkedTensor(call, 'x', x),
       { field: 'by.mul', width: 4, address: by.mul, steps: mul },
       { field: 'by.add', width: 8, address: by.add, steps: add },
-      tensor(call, 'y', x, true),
+      walkedTensor(call, 'y', x, true),
     ];
   });
 
@@ -172,110 +177,10 @@ const pair =
   (cycles: number): Blocker =>
   (call) =>
     walkBlocker(call, cycles, 'y.data', ({ steps: [y, a, b] }) => [
-      tensor(call, 'y', y, true),
-      tensor(call, 'a', a),
-      tensor(call, 'b', b),
+      walkedTensor(call, 'y', y, true),
+      walkedTensor(call, 'a', a),
+      walkedTensor(call, 'b', b),
     ]);
-
-/** Whether a copy moves runs of elements as they are, which the kernel leaves to the DMA. */
-export function isMove({ fields }: KernelCall): boolean {
-  const { steps } = walkAt(fields.walk);
-  const [from, to] = [fields.from, fields.to].map(requiredOperand);
-  return from.element === to.element && steps.every((own) => own.at(-1) === 1);
-}
-
-/** Copies that convert, repeat or gather elements one by one. */
-const copy: Blocker = (call) => {
-  if (isMove(call)) return [];
-  const [first, start] = [numberOf(call.fields.first), numberOf(call.fields.start)];
-  const local = { first: 0, start: 0 };
-  const walked = walkBlocker(
-    call,
-    CYCLES.copy,
-    'to.data',
-    ({ steps: [from, to] }) => [
-      { ...tensor(call, 'from', from), first },
-      { ...tensor(call, 'to', to, true), first: start },
-    ],
-    local,
-  );
-  return [...walked, ...transposition(call)];
-};
-
-/** Copies that swap an axis with the last one: a matrix of the source becomes its transpose. */
-function transposition(call: KernelCall): Family[] {
-  const { size, steps } = walkAt(call.fields.walk);
-  const [from, to] = steps;
-  const last = size.length - 1;
-  const across = from.indexOf(1);
-  if (last < 1 || to[last] !== 1 || from[last] <= 1 || across < 0 || size.includes(0)) return [];
-  const outer = size.map((_, i) => i).filter((i) => i !== across && i !== last);
-  if (outer.length > MOST_OUTER || [...from, ...to].some((step) => step < 0)) return [];
-  const operands = [call.fields.from, call.fields.to].map(requiredOperand);
-  const [first, start] = [call.fields.first, call.fields.start].map(numberOf);
-  const [inLoop, acrossLoop] = [outer.length, outer.length + 1];
-  return [
-    {
-      axes: [
-        { name: 'rows', size: size[last], unit: 4 },
-        { name: 'columns', size: size[across], unit: 4 },
-      ],
-      block: ([rows, columns]): Blocking => {
-        const [source, target] = operands.map(({ address, width }) => ({ address, width }));
-        const matrix = [along(inLoop, rows, size[last]), along(acrossLoop, columns, size[across])];
-        const bytes = ({ loop, length, extent }: (typeof matrix)[number], width: number) =>
-          along(loop, length * width, extent * width);
-        return {
-          counts: [
-            ...outer.map((i) => size[i]),
-            Math.ceil(size[last] / rows),
-            Math.ceil(size[across] / columns),
-          ],
-          streams: [
-            {
-              field: 'from.data',
-              direction: 'load',
-              address: source.address,
-              offset: first * source.width,
-              pitch: from[last] * source.width,
-              batch: outer.map((i) => from[i] * source.width),
-              rows: matrix[0],
-              bytes: bytes(matrix[1], source.width),
-            },
-            {
-              field: 'to.data',
-              direction: 'store',
-              address: target.address,
-              offset: start * target.width,
-              pitch: to[across] * target.width,
-              batch: outer.map((i) => to[i] * target.width),
-              rows: matrix[1],
-              bytes: bytes(matrix[0], target.width),
-            },
-          ],
-          settings: [
-            { field: 'walk.size[0]', of: 'to.data', part: 'rows' },
-            { field: 'walk.size[1]', of: 'from.data', part: 'rows' },
-            { field: 'walk.step[0][1]', of: 'from.data', part: 'bytes', per: source.width },
-            { field: 'walk.step[1][0]', of: 'to.data', part: 'bytes', per: target.width },
-          ],
-          fields: {
-            first: 0,
-            start: 0,
-            walk: walkArgument({
-              size: [columns, rows],
-              steps: [
-                [1, columns],
-                [rows, 1],
-              ],
-            }),
-          },
-          work: rows * columns * CYCLES.copy,
-        };
-      },
-    },
-  ];
-}
 
 /** One tensor to another, element by element. */
 const dense = (
@@ -288,7 +193,7 @@ const dense = (
   const steps = size.map((_, i) => size.slice(i + 1).reduce((n, d) => n * d, 1));
   return walkFamilies(
     size,
-    [tensor(call, 'x', steps), tensor(call, 'y', steps, true), ...more],
+    [walkedTensor(call, 'x', steps), walkedTensor(call, 'y', steps, true), ...more],
     cycles,
     local,
   );
@@ -342,53 +247,8 @@ const quantize: Blocker = (call) => {
 
 export const ELEMENTWISE_BLOCKERS: Readonly<Record<string, Blocker>> = {
   activation,
-  copy,
   pairwise: pair(CYCLES.pairwise),
   quantize,
   real_pair: pair(CYCLES.realPair),
   rescale,
-};
-
-/** Kernels of rows: a few rows, with the parameters of all columns. */
-const rowsOf =
-  (cycles: number, parameters: readonly string[]): Blocker =>
-  (call) => {
-    const { fields } = call;
-    const [rows, columns] = [numberOf(fields.rows), numberOf(fields.columns)];
-    if (rows === 0) return [];
-    const [x, y] = [fields.x, fields.y].map(requiredOperand);
-    const stream =
-      (field: string, { address, width }: typeof x, store: boolean) =>
-      (n: number): Stream => ({
-        field,
-        direction: store ? 'store' : 'load',
-        address,
-        pitch: rows * columns * width,
-        rows: whole(1),
-        bytes: along(0, n * columns * width, rows * columns * width),
-      });
-    const fixed = parameters.flatMap((name): Stream[] => {
-      const address = pointerOf(fields[name]);
-      if (address === undefined) return [];
-      const bytes = columns * 4;
-      return [{ field: name, direction: 'load', address, pitch: bytes, rows: whole(1), bytes: whole(bytes) }];
-    });
-    const moving = [stream('x.data', x, false), stream('y.data', y, true)];
-    return [
-      {
-        axes: [{ name: 'rows', size: rows, unit: 1 }],
-        block: ([n]) => ({
-          counts: [Math.ceil(rows / n)],
-          streams: [...moving.map((of) => of(n)), ...fixed],
-          settings: [{ field: 'rows', of: 'y.data', part: 'bytes', per: columns * y.width }],
-          fields: { rows: n },
-          work: n * columns * cycles,
-        }),
-      },
-    ];
-  };
-
-export const ROW_BLOCKERS: Readonly<Record<string, Blocker>> = {
-  norm: rowsOf(70, ['weight', 'bias']),
-  softmax: rowsOf(40, []),
 };
