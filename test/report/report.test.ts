@@ -1,3 +1,4 @@
+import { Script } from 'node:vm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { presets } from '../../src/cluster/config.ts';
 import type { Share } from '../../src/report/attribute.ts';
@@ -119,6 +120,14 @@ describe('the page', () => {
     expect(page).toContain(`default-src 'none'`);
     expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|src=|href=|url\(|@import/);
     expect(page.length).toBeLessThan(300_000);
+  });
+
+  test('has a script that parses, and data that is JSON', () => {
+    const page = emitPage([run().report]);
+    const scripts = [...page.matchAll(/<script( type="application\/json")?>(.*?)<\/script>/gs)];
+    expect(scripts.map(([, json]) => json !== undefined)).toEqual([true, false]);
+    expect(JSON.parse(scripts[0][2])).toMatchObject(run().report.timeline);
+    expect(() => new Script(scripts[1][2])).not.toThrow();
   });
 
   test('says that instruction timing counts no stalls, and shows them by cause in cluster timing', () => {
