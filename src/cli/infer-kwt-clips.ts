@@ -10,8 +10,7 @@ import {
   recogniseClips,
 } from '../deploy/run/kwt-clips.ts';
 import { KeywordSpotter, type KwtSetup } from '../deploy/run/kwt.ts';
-import { UsageError } from '../errors.ts';
-import { named, wavFilesBelow } from './model-files.ts';
+import { named } from './model-files.ts';
 import { progressOn } from './network-run.ts';
 import { grouped, Progress, table } from './text.ts';
 
@@ -25,13 +24,17 @@ export interface ClipsReport {
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 
 /** Runs the command on a directory. Returns the exit status: 1 when the firmware's result differs from the reference. */
-export async function inferKwtClips(setup: KwtSetup, about: ClipsReport, asJson: boolean): Promise<number> {
+export async function inferKwtClips(
+  files: readonly string[],
+  setup: KwtSetup,
+  about: ClipsReport,
+  asJson: boolean,
+): Promise<number> {
   const root = about.input.replace(/\/+$/, '') || '/';
-  const clips: LabelledClip[] = wavFilesBelow(root).map((file) => {
+  const clips: LabelledClip[] = files.map((file) => {
     const label = labelOf(file, root);
     return { file, ...(label === undefined ? {} : { label }) };
   });
-  if (clips.length === 0) throw new UsageError(`${root}: holds no .wav files`);
   const bar = new Progress();
   const show = progressOn(bar);
   const results: ClipResult[] = [];

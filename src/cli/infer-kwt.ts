@@ -32,20 +32,22 @@ export async function inferKwtCommand(flags: KwtFlags): Promise<number> {
     'kwt1_params.npz',
   ]);
   const directory = isDirectory(flags.input);
+  if (directory && (flags.report ?? flags.timeline) !== undefined)
+    throw new UsageError('--report and --timeline are about one run: name one clip with --input');
+  const clips = directory ? wavFilesBelow(flags.input) : [flags.input];
+  if (clips.length === 0) throw new UsageError(`${flags.input}: holds no .wav files`);
   const calibration = calibrationFiles(flags, weights);
   const calibrated =
     calibration.length > 0 ? `${calibration.length} clips of ${dirname(calibration[0])}` : 'the clip itself';
   const bar = new Progress();
   const setup = {
     weights: named(weights),
-    calibration: (calibration.length > 0 ? calibration : [flags.input]).map(named),
+    calibration: (calibration.length > 0 ? calibration : clips).map(named),
     ...runOptions(flags, bar),
   };
   if (directory) {
-    if ((flags.report ?? flags.timeline) !== undefined)
-      throw new UsageError('--report and --timeline are about one run: name one clip with --input');
     const about = { title: TITLE, weights, input: flags.input, calibrated };
-    return inferKwtClips(setup, about, flags.json === true);
+    return inferKwtClips(clips, setup, about, flags.json === true);
   }
   const clip = named(flags.input);
   const result = await KeywordSpotter.build(setup)
