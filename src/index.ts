@@ -12,6 +12,7 @@ export {
   presets,
 } from './cluster/config.ts';
 export { Machine, type MachineOptions, type Outcome, type Statistics } from './cluster/machine.ts';
+export type { TimingConfig, TimingMode } from './cluster/timing.ts';
 export { discoverTests } from './conformance/discover.ts';
 export { emitJunit } from './conformance/junit.ts';
 export { type PoolOptions, runTests } from './conformance/pool.ts';
@@ -74,6 +75,7 @@ export { type Bill, bill } from './energy/bill.ts';
 export { type EnergyReport, energyOf } from './energy/energy.ts';
 export { type Estimate } from './energy/estimate.ts';
 export { parseElf, type Program } from './elf/elf.ts';
+export type { HartEvents } from './hart/events.ts';
 export * from './errors.ts';
 export { explore, type ExploreOptions } from './explore/explore.ts';
 export { type Outcome as ExplorationOutcome, type Result, ResultsFile } from './explore/results.ts';

@@ -34,7 +34,7 @@ export class View implements HartView {
     });
   }
   get cycle(): number {
-    return this.#hart.cycle;
+    return this.#hart.now; // stalls of a turn that is not over included
   }
   get instret(): number {
     return this.#hart.instret;
