@@ -69,8 +69,11 @@ function measure(workload: Workload, workshop: Workshop): Row {
     ...OCTET,
     'run',
     ...machine,
-    ...['--dram', '4MiB'],
-    ...['--timing', mode, '--json', bare],
+    '--dram',
+    '4MiB',
+    `--timing=${mode}`,
+    '--json',
+    bare,
   ]);
   return { ...row, cyclesPerInstruction: row.cyclesPerInstruction * harts };
 }
@@ -80,8 +83,11 @@ try {
   const rows = [...integerWorkloads, ...otherWorkloads].map((workload) => measure(workload, workshop));
   const infer = (mode: Mode): readonly string[] => [
     ...OCTET,
-    ...['infer', 'mobilebert', '--check', 'none'],
-    ...['--timing', mode, '--json'],
+    'infer',
+    'mobilebert',
+    '--check=none',
+    `--timing=${mode}`,
+    '--json',
   ];
   for (const mode of MODES) timed(infer(mode)); // builds the firmware that the timed commands find
   const mobilebert = pairs('mobilebert', infer);
