@@ -16,18 +16,22 @@ const windowText = ({ loop, step, before = 0, length, extent }: Window): string 
   `{${loop}, ${step}, ${before}, ${length}, ${extent}}`;
 
 /** Initialiser of struct block_stream. */
-function streamText(stream: Stream, plan: BlockPlan, places: Places): string {
+function streamLines(stream: Stream, plan: BlockPlan, places: Places): string[] {
   const { direction, address, offset = 0, pitch, batch = [], rows, bytes } = stream;
   const buffer = plan.l1.buffers.find(({ name }) => name === stream.field);
   if (!buffer) throw new Error(`the plan has no buffer for ${stream.field}`);
   const slot = direction !== 'stay' && innermost(stream, plan.counts) >= 0 ? slotBytes(stream) : 0;
   const dram = address === undefined ? 'NULL' : argumentText(address, places);
   const from = offset === 0 ? `(void *)${dram}` : `(uint8_t *)${dram} + ${offset}`;
-  const stepped = batch.some((step) => step !== 0) ? `.batch = {${batch.join(', ')}}, ` : '';
+  const l1 = `.l1 = (uint8_t *)l1${buffer.offset === 0 ? '' : ` + 0x${buffer.offset.toString(16)}`},`;
+  const slots = slot === 0 ? [] : [`.slot_bytes = ${slot},`];
+  const stepped = batch.some((step) => step !== 0) ? [`.batch = {${batch.join(', ')}},`] : [];
   return [
-    `{.direction = BLOCK_${direction.toUpperCase()}, .dram = ${from}, .l1 = (uint8_t *)l1 + ${buffer.offset}, .slot_bytes = ${slot},`,
-    ` .pitch = ${pitch}, ${stepped}.rows = ${windowText(rows)}, .bytes = ${windowText(bytes)}}, /* ${stream.field} */`,
-  ].join('\n       ');
+    `/* ${stream.field} */`,
+    `{.direction = BLOCK_${direction.toUpperCase()}, .dram = ${from},`,
+    [' ', l1, ...slots, `.pitch = ${pitch},`, ...stepped].join(' ').slice(1),
+    ` .rows = ${windowText(rows)}, .bytes = ${windowText(bytes)}},`,
+  ];
 }
 
 /** Units that a part has in every block; undefined where they differ. */
@@ -50,10 +54,13 @@ function settingText(plan: BlockPlan, setting: Setting): string {
 function blockStatements(call: KernelCall, plan: BlockPlan, places: Places): string[] {
   const { kernel, fields } = call;
   const { streams, settings, counts, parts } = plan;
+  // What is the same in every block: fields of the struct itself stand in its initialiser.
   const constant = settings.flatMap((setting) => {
     const units = constantUnits(plan, setting);
-    return units === undefined ? [] : [`step.${setting.field} = ${units / (setting.per ?? 1)};`];
+    return units === undefined ? [] : [[setting.field, units / (setting.per ?? 1)] as const];
   });
+  const own = constant.filter(([field]) => /^\w+$/.test(field));
+  const inner = constant.filter(([field]) => !/^\w+$/.test(field));
   const changing = settings.filter((setting) => constantUnits(plan, setting) === undefined);
   const pointers = streams.flatMap(({ field, direction }, i) =>
     direction === 'stay' ? [] : [`step.${field} = at.view[${i}].data;`],
@@ -70,13 +77,13 @@ function blockStatements(call: KernelCall, plan: BlockPlan, places: Places): str
   return [
     `/* ${plan.blocks} block${plan.blocks === 1 ? '' : 's'} of ${sizes.join(', ')} */`,
     'const struct block_stream stream[] = {',
-    ...streams.map((stream) => `    ${streamText(stream, plan, places)}`),
+    ...streams.flatMap((stream) => streamLines(stream, plan, places)).map((line) => `    ${line}`),
     '};',
     `const struct blocks blocks = {.loops = ${counts.length}, .streams = ${streams.length}, .count = {${counts.join(', ')}}, .stream = stream};`,
     `struct ${kernel} step = {`,
-    ...initialiser({ ...fields, ...plan.fields }, places, '    '),
+    ...initialiser({ ...fields, ...plan.fields, ...Object.fromEntries(own) }, places, '    '),
     '};',
-    ...constant,
+    ...inner.map(([field, value]) => `step.${field} = ${value};`),
     'struct block at = {0};',
     'while (block_next(&blocks, &at)) {',
     ...pointers.map((line) => `  ${line}`),
