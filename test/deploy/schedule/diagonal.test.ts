@@ -102,13 +102,26 @@ describe('a sum on the accelerator', () => {
     expect(differences(constants)).toEqual([]);
   });
 
-  test('has none where scales share no multiplier that leaves 8 bits', () => {
-    const constants = { terms: 1, scale: [1009, 1013], offset: [0, 0], shift: 12 };
-    expect(diagonalSum(step(constants))).toBeUndefined();
+  test('has one for sums that only scale, and for slopes that 15 bits come near enough to', () => {
+    const rounded = (scale: number, shift: number): Constants => ({
+      terms: 2,
+      scale: [scale],
+      offset: [2 ** (shift - 1)],
+      shift,
+    });
+    expect(diagonalSum(step(rounded(32_768, 15)))).toMatchObject({ requant: { mult: 1, shift: 0, add: 0 } });
+    for (const constants of [rounded(32_768, 15), rounded(32_930, 15), rounded(56_015, 16)]) {
+      expect(diagonalSum(step(constants))).toBeDefined();
+      expect(differences(constants)).toEqual([]);
+    }
   });
 
-  test('has none where a bias needs more than 24 bits or the shift is beyond the accelerator', () => {
-    expect(diagonalSum(step({ terms: 1, scale: [1], offset: [2 ** 30], shift: 20 }))).toBeUndefined();
+  test('has none where no multiplier leaves weights of 8 bits for all channels', () => {
+    const offset = [16_384, 16_384, 16_384];
+    expect(diagonalSum(step({ terms: 2, scale: [21_845, 32_845, 9001], offset, shift: 15 }))).toBeUndefined();
+  });
+
+  test('has none where the shift is beyond the accelerator', () => {
     expect(diagonalSum(step({ terms: 1, scale: [1], offset: [0], shift: 36 }))).toBeUndefined();
   });
 });
