@@ -4,7 +4,7 @@ import { Machine } from '../../src/cluster/machine.ts';
 import { TCDM_BASE } from '../../src/device/address-map.ts';
 import { parseElf } from '../../src/elf/elf.ts';
 import { CaptureConsole } from '../../src/host/console.ts';
-import { agree, stateOf } from '../support/agreement.ts';
+import { agree, type Overrides, stateOf } from '../support/agreement.ts';
 import { buildApps } from '../support/apps.ts';
 import { fullRun } from '../support/effort.ts';
 import { DATA } from '../support/guest.ts';
@@ -13,17 +13,19 @@ import { Workbench } from '../support/toolchain.ts';
 
 /** Both memories. */
 const PLACES = [TCDM_BASE, DATA];
-const nested = (seed: number): RandomProgram => randomProgram(seed, undefined, PLACES);
-const tangled = (seed: number): RandomProgram => tangledProgram(seed, undefined, PLACES);
+const EXTENSIONS = ['i', 'm', 'a', 'xcvalu', 'xcvbitmanip', 'xcvmac', 'xcvsimd'];
+const nested = (seed: number): RandomProgram => randomProgram(seed, EXTENSIONS, PLACES);
+const tangled = (seed: number): RandomProgram => tangledProgram(seed, EXTENSIONS, PLACES);
 
 const timing = 'cluster';
 
 /** Machines whose parts of the model differ in shape. */
-const machines: readonly (readonly [name: string, overrides: MachineOverrides])[] = [
+const machines: readonly (readonly [name: string, overrides: Overrides])[] = [
   ['one hart', { harts: 1 }],
   ['three harts in lockstep', { harts: 3, quantum: 1 }],
   ['four harts and 4 banks', { harts: 4, quantum: 37, tcdmBanks: 4 }],
   ['eight harts and 64 banks', { harts: 8, tcdmBanks: 64 }],
+  ['two harts with a scoreboard', { preset: 'snitch-ita', harts: 2 }],
   ['a machine without cluster memory, in long slices', { harts: 2, quantum: 100_000 }],
 ];
 

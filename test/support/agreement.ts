@@ -6,6 +6,9 @@ import { word } from '../../src/hart/words.ts';
 import { CODE } from './guest.ts';
 import { randomProgram, type RandomProgram } from './program.ts';
 
+/** What is different from a small machine of the preset. */
+export type Overrides = MachineOverrides & { readonly preset?: keyof typeof presets };
+
 /** Everything a guest or a user can see of a machine. */
 export function stateOf(machine: Machine): object {
   return {
@@ -30,10 +33,11 @@ export function stateOf(machine: Machine): object {
 export function randomMachine(
   seed: number,
   engine: EngineChoice,
-  overrides: MachineOverrides,
+  overrides: Overrides,
   program: (seed: number) => RandomProgram = randomProgram,
 ): { machine: Machine; end: number } {
-  const machine = new Machine(override(presets['octa'], { harts: 1, dramBytes: 1 << 20, ...overrides }), {
+  const { preset = 'octa', ...rest } = overrides;
+  const machine = new Machine(override(presets[preset], { harts: 1, dramBytes: 1 << 20, ...rest }), {
     engine,
   });
   const { code, end } = program(seed);
@@ -49,7 +53,7 @@ export function randomMachine(
 export function agree(
   seed: number,
   budgets: readonly number[],
-  overrides: MachineOverrides = {},
+  overrides: Overrides = {},
   program: (seed: number) => RandomProgram = randomProgram,
 ): Machine {
   const [a, b] = (['interpret', 'translate'] as const).map(
