@@ -11,6 +11,16 @@ const short = (value: number): string =>
 export const rangeText = ({ low, nominal, high }: Estimate): string =>
   `${short(nominal)} (${short(low)} to ${short(high)})`;
 
+/** The figures of merit as plain numbers, for JSON: of energy the nominal ones; `bill` has their ranges. */
+export const headline = (bill: Bill) => ({
+  infPerSecond: bill.infPerSecond,
+  gopPerSecond: bill.gopPerSecond,
+  gopPerJoule: bill.gopPerJoule.nominal,
+  milliwatts: bill.milliwatts.nominal,
+  millijoulePerInference: bill.millijoulePerInference.nominal,
+  utilisation: bill.utilisation,
+});
+
 /** Lines on rate, power and energy, with the energy of each component and the reservations. */
 export function billText(bill: Bill): string[] {
   const { energy, infPerSecond, gopPerSecond, operations, milliwatts, millijoulePerInference } = bill;

@@ -9,7 +9,7 @@ import { encodeText, parseVocabulary } from '../deploy/models/wordpiece.ts';
 import { UsageError } from '../errors.ts';
 import { inferBertTinyCommand } from './infer-bert-tiny.ts';
 import { inferEncoderCommand, isEncoder } from './infer-encoder.ts';
-import { billText } from './bill.ts';
+import { billText, headline } from './bill.ts';
 import { addChoiceOptions, type ChoiceFlags, choicesOf } from './choices.ts';
 import { progressOn } from './network-run.ts';
 import { inferKwtCommand } from './infer-kwt.ts';
@@ -233,6 +233,7 @@ function jsonReport(result: Inference, flags: InferFlags, input: string): Record
     translation: translationOf(result.machine) ?? null,
     memoryHash: result.memoryHash,
     statistics,
+    ...headline(result.bill),
     bill: result.bill,
     times: timesJson(result),
     similarities: result.similarities,

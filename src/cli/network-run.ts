@@ -3,7 +3,7 @@ import type { EngineChoice } from '../cluster/machine.ts';
 import type { MachineConfig } from '../cluster/config.ts';
 import type { ScheduleKind } from '../deploy/deploy.ts';
 import type { FirmwareRun, NetworkResult, NetworkRun } from '../deploy/run/network.ts';
-import { billText } from './bill.ts';
+import { billText, headline } from './bill.ts';
 import { type ChoiceFlags, choicesOf } from './choices.ts';
 import { type MachineFlags, machineOf } from './options.ts';
 import { recorded, type RunFileFlags, timesJson } from './run-files.ts';
@@ -63,6 +63,7 @@ export const runJson = ({ comparisons, firmware }: NetworkResult, check: string)
   elf: firmware?.elf ?? null,
   wallSeconds: firmware?.wallSeconds ?? null,
   statistics: firmware?.statistics ?? null,
+  ...(firmware ? headline(firmware.bill) : {}),
   bill: firmware?.bill ?? null,
   times: timesJson(firmware),
 });
