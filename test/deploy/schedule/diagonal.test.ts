@@ -49,6 +49,14 @@ function differences(constants: Constants): number[] {
   return wrong;
 }
 
+/** Two terms, scaled and rounded. */
+const rounded = (scale: number, shift: number): Constants => ({
+  terms: 2,
+  scale: [scale],
+  offset: [2 ** (shift - 1)],
+  shift,
+});
+
 const channels = fc.integer({ min: 1, max: 4 });
 const terms = fc.integer({ min: 1, max: 8 });
 
@@ -103,12 +111,6 @@ describe('a sum on the accelerator', () => {
   });
 
   test('has one for sums that only scale, and for slopes that 15 bits come near enough to', () => {
-    const rounded = (scale: number, shift: number): Constants => ({
-      terms: 2,
-      scale: [scale],
-      offset: [2 ** (shift - 1)],
-      shift,
-    });
     expect(diagonalSum(step(rounded(32_768, 15)))).toMatchObject({ requant: { mult: 1, shift: 0, add: 0 } });
     for (const constants of [rounded(32_768, 15), rounded(32_930, 15), rounded(56_015, 16)]) {
       expect(diagonalSum(step(constants))).toBeDefined();
