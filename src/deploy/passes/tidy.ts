@@ -1,7 +1,7 @@
 /** Rows that tidy a network up: nodes that do nothing, other spellings of Reshape, and what exists twice. */
 import { numberAttribute } from '../graph/attributes.ts';
 import { numeric } from '../graph/elements.ts';
-import type { Graph, Node, Tensor } from '../graph/graph.ts';
+import { elements, type Graph, type Node, type Tensor } from '../graph/graph.ts';
 import { axisOf, sliceRanges } from '../graph/shapes.ts';
 import { Patch } from './patch.ts';
 import { node, prune, type Match, type Rule } from './rewrite.ts';
@@ -46,7 +46,8 @@ function takesOnlyEntry(match: Match): boolean {
 export const AS_RESHAPE: readonly Rule[] = ['Flatten', 'Squeeze', 'Unsqueeze', 'Gather'].map((op) => ({
   name: op === 'Gather' ? 'Gather of the only entry becomes Reshape' : `${op} becomes Reshape`,
   pattern: node(op, 'reshape'),
-  where: (match) => op !== 'Gather' || takesOnlyEntry(match),
+  // A 0 in the shape of a Reshape stands for the dimension before.
+  where: (match) => elements(output(match).shape) > 0 && (op !== 'Gather' || takesOnlyEntry(match)),
   replace: (match) => {
     const patch = new Patch(match);
     const shape = patch.list(`${match.root.name}/shape`, output(match).shape);

@@ -211,6 +211,15 @@ describe.each(NETWORK_PASSES)('the pass $name', (pass) => {
   });
 });
 
+test('tensors without elements keep their shape, which a Reshape would read as the one before', () => {
+  const graph = new GraphBuilder();
+  const x = graph.input('x', 'int8', [0, 8, 2]);
+  const axes = graph.constant('axes', 'int64', [1], [0]);
+  graph.output(graph.node('Unsqueeze', 'y', [x, axes]));
+  const { graph: after } = everyPassPreserves(graph.build('empty'));
+  expect(after.tensors.get('y')?.shape).toEqual([1, 0, 8, 2]);
+});
+
 describe('attention as exporters write it', () => {
   const HEAD = 'Linear Linear Linear AttentionHead';
 
