@@ -9,9 +9,6 @@
 
 enum { PAGE_BYTES = STREAM_PAGE_WORDS * sizeof(uintptr_t), COPY_LIMIT = 65536 };
 
-/** Transfers that a hart can have in flight; to wait until no more are takes no look at the DMA. */
-enum { MOST_PENDING = 8 };
-
 static dma_txid start_transfer(const uintptr_t *words) {
   void *const destination = (void *)words[0];
   const void *const source = (const void *)words[1];
@@ -40,7 +37,7 @@ void ita_stream(const struct ita_stream *stream) {
       latest = start_transfer(at);
       at += 3;
     }
-    if (pending < MOST_PENDING) dma_wait(latest - pending);
+    if (pending != STREAM_ANY) dma_wait(latest - pending);
     if (flags & STREAM_LAYER) {
       ita_put_layer(at);
       at += ITA_LAYER_WORDS;

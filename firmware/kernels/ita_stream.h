@@ -17,8 +17,10 @@ enum { STREAM_PAGE_WORDS = 256 };
  * Entries follow one another and none crosses the end of a page: a head, its transfers, the registers of a layer where
  * STREAM_LAYER is set, the step's number where STREAM_MARK is, the job where STREAM_JOB is. The head says how many
  * transfers there are, how many jobs may be unfinished before them, and how many of the latest transfers may be
- * unfinished when the job is submitted, or when the list goes on in the next page.
+ * unfinished when the job is submitted, or when the list goes on in the next page; STREAM_ANY: nothing is waited for.
  */
+enum { STREAM_ANY = 0xff };
+
 #define STREAM_ENTRY(transfers, jobs, pending, flags) \
   ((uint32_t)(transfers) | (uint32_t)(jobs) << 8 | (uint32_t)(pending) << 16 | (uint32_t)(flags) << 24)
 

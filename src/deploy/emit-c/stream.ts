@@ -1,5 +1,5 @@
 /** The list of a stream in C: entries of firmware/kernels/ita_stream.h, with a comment for each step. */
-import type { ListedEntry, Page } from '../schedule/pages.ts';
+import { ANY, type ListedEntry, type Page } from '../schedule/pages.ts';
 import type { Stream } from '../schedule/stream.ts';
 import { streamFlags } from '../schedule/predict.ts';
 import type { PlacedJob, Transfer } from '../schedule/residency.ts';
@@ -57,9 +57,11 @@ function pageLines(page: Page, index: number, last: boolean, base: number, place
     ...page.entries.flatMap((entry, i) =>
       entryLines(entry, last && i === page.entries.length - 1, slot, places),
     ),
-    ...(last ? [] : [`    STREAM_ENTRY(0, 0, ${page.pending}, STREAM_PAGE),`]),
+    ...(last ? [] : [`    STREAM_ENTRY(0, 0, ${pendingText(page.pending)}, STREAM_PAGE),`]),
   ];
 }
+
+const pendingText = (pending: number): string => (pending === ANY ? 'STREAM_ANY' : String(pending));
 
 type SlotText = (slot: number) => string;
 
@@ -73,7 +75,7 @@ function entryLines(entry: ListedEntry, end: boolean, slot: SlotText, places: St
   ];
   return [
     ...(mark === undefined ? [] : [`    /* ${comment(places.step(mark))} */`]),
-    `    STREAM_ENTRY(${transfers.length}, ${unfinished}, ${pending}, ${flags.join(' | ') || '0'}),`,
+    `    STREAM_ENTRY(${transfers.length}, ${unfinished}, ${pendingText(pending)}, ${flags.join(' | ') || '0'}),`,
     ...transfers.map((transfer) => `      ${transferText(transfer, slot, places)},`),
     ...(placed && withLayer ? [`      ${layerText(placed.job.layer)},`] : []),
     ...(mark === undefined ? [] : [`      ${mark},`]),

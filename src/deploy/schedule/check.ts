@@ -6,7 +6,7 @@
  * The DMA finishes its transfers in order, the accelerator its jobs. A job reads all through its life, and fetches
  * the first weights of the next job late in it; so what a slot holds must be certain from submission to the end.
  */
-import type { ListedEntry, Page } from './pages.ts';
+import { ANY, type ListedEntry, type Page } from './pages.ts';
 import type { Tile, TileJob } from './tiles.ts';
 
 /** Who has last written a slot, or may still read it. */
@@ -70,7 +70,7 @@ class Checker {
   }
 
   #wait(pending: number): void {
-    this.#arrived = Math.max(this.#arrived, this.#started - pending);
+    if (pending !== ANY) this.#arrived = Math.max(this.#arrived, this.#started - pending);
   }
 
   #entry({ unfinished, transfers, pending, placed }: ListedEntry): void {

@@ -9,8 +9,8 @@ export const PAGE_WORDS = 256;
 const WORDS = { head: 1, transfer: 3, layer: 9, mark: 1, job: 6 } as const;
 /** Jobs that need the registers of a new layer: one for each context of the largest accelerator. */
 const CONTEXTS = 4;
-/** As many transfers may be unfinished as any number can be. */
-const ANY = 0xff;
+/** STREAM_ANY: what a job needs has been waited for before. */
+export const ANY = 0xff;
 
 /** An entry as the firmware reads it. */
 export interface ListedEntry extends Entry {
@@ -44,6 +44,14 @@ export function paginate(entries: readonly Entry[]): Page[] {
   let started = 2;
   let nextPage = 2;
   const numbers: number[] = [];
+  let awaited = 1;
+  /** How many transfers may be unfinished where that of the given number must have finished. */
+  const pendingFor = (needed: number): number => {
+    if (needed <= awaited) return ANY;
+    const pending = Math.min(ANY - 1, started - needed);
+    awaited = started - pending;
+    return pending;
+  };
   let step: number | undefined;
   let stale = 0;
   let layer: unknown;
@@ -61,14 +69,14 @@ export function paginate(entries: readonly Entry[]): Page[] {
     const size = wordsOf(draft);
     if (size + WORDS.head > PAGE_WORDS) throw new Error(`an entry of ${size} words fits no page`);
     if (words + size + WORDS.head > PAGE_WORDS) {
-      pages.push({ entries: page, pending: Math.min(ANY, started - nextPage) });
+      pages.push({ entries: page, pending: pendingFor(nextPage) });
       started++;
       nextPage = started;
       [page, words] = [[], 0];
     }
     for (let n = 0; n < entry.transfers.length; n++) numbers.push(++started);
     const needed = entry.needed === 0 ? 0 : numbers[entry.needed - 1];
-    page.push({ ...draft, pending: needed === 0 ? ANY : Math.min(ANY, started - needed) });
+    page.push({ ...draft, pending: pendingFor(needed) });
     words += size;
     step = job?.step ?? step;
   }

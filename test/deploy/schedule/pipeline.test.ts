@@ -74,6 +74,22 @@ describe('a pipelined network', () => {
     }
   });
 
+  test('computes the same however slow, fast or deep the DMA is, and however few jobs can be queued', async () => {
+    const inputs = new Map([['x', bytes(192 * 128, 5)]]);
+    const { dma } = octa;
+    const machines: MachineConfig[] = [
+      { ...octa, dma: { ...dma, busBytes: 4, queueDepth: 64 } },
+      { ...octa, dma: { ...dma, startCycles: 3000, queueDepth: 64 } },
+      { ...octa, dma: { ...dma, busBytes: 128, startCycles: 0, queueDepth: 1 } },
+      { ...octa, ita: { contexts: 2, softmaxShift: 0, revision: 'B', units: 64, ports: 32 } },
+    ];
+    for (const machine of machines) {
+      const options = { ...pipelined, l1Bytes: 40_000 };
+      const { different } = await directory.differing(feedForward(192), inputs, 'cluster', machine, options);
+      expect(different).toEqual([]);
+    }
+  });
+
   test('goes on around sums that only the harts compute', async () => {
     const n = new Network();
     const x = n.input('x', 128, 128);
