@@ -7,14 +7,14 @@
 #include "dma.h"
 #include "perf.h"
 
-enum { PAGE_BYTES = STREAM_PAGE_WORDS * sizeof(uintptr_t), COPY_LIMIT = 65536 };
+enum { PAGE_BYTES = STREAM_PAGE_WORDS * sizeof(uintptr_t) };
 
 static dma_txid start_transfer(const uintptr_t *words) {
   void *const destination = (void *)words[0];
   const void *const source = (const void *)words[1];
-  const uint32_t shape = (uint32_t)words[2];
-  if (shape < COPY_LIMIT) return dma_copy(destination, source, shape);
-  return dma_copy_2d(destination, source, ITA_TILE, shape % COPY_LIMIT, shape / COPY_LIMIT, ITA_TILE);
+  const uint32_t shape = (uint32_t)words[2], source_pitch = shape >> 16;
+  if (source_pitch == 0) return dma_copy(destination, source, shape);
+  return dma_copy_2d(destination, source, ITA_TILE, (uint16_t)shape, source_pitch, ITA_TILE);
 }
 
 void ita_stream(const struct ita_stream *stream) {
