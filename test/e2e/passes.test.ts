@@ -39,6 +39,7 @@ describe('octet deploy', () => {
       expect(first.stdout).toContain('MATCH: all 4,096 elements of y');
       expect(first.stdout).toMatch(/fuse-attention +10 nodes gone/);
       expect(first.stdout).toMatch(/y: accelerator, about [\d,]+ cycles; second best: harts, about [\d,]+/);
+      expect(first.stdout).toMatch(/^schedule: pipelined\n {2}stream 0: steps 0 to \d+ in 26 tiles of TCDM/m);
       const files = readdirSync(dump);
       expect(files).toContain('02-split-heads.onnx');
       expect(files).toContain('02-split-heads.dot');
