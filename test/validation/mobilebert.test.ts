@@ -15,7 +15,12 @@ interface Report {
 /** Runs the network in cluster timing on a preset, with every layer compared with the reference. */
 function infer(preset: string): Report {
   const { status, stdout, stderr } = octet(
-    ...['infer', 'mobilebert', '--preset', preset, '--timing', 'cluster', '--check', 'layers', '--json'],
+    'infer',
+    'mobilebert',
+    `--preset=${preset}`,
+    '--timing=cluster',
+    '--check=layers',
+    '--json',
   );
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as Report;
