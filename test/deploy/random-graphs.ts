@@ -1,5 +1,12 @@
 /** Random small networks from the operator set of the harts and the accelerator, for deployments against the reference. */
-import type { Attribute, ElementType, Graph, Node, Tensor, TensorData } from '../../src/deploy/graph/graph.ts';
+import type {
+  Attribute,
+  ElementType,
+  Graph,
+  Node,
+  Tensor,
+  TensorData,
+} from '../../src/deploy/graph/graph.ts';
 import { GraphBuilder } from '../../src/deploy/graph/builder.ts';
 import { fromNumbers } from '../../src/deploy/graph/elements.ts';
 import { elements } from '../../src/deploy/graph/graph.ts';
