@@ -1,4 +1,4 @@
-/** MobileBERT as firmware, small enough for sessions of a debugger: one layer of 64 tokens. */
+/** MobileBERT as firmware, small enough for sessions of a debugger: one layer of 64 tokens, step by step on all harts. */
 import { fileURLToPath } from 'node:url';
 import { presets } from '../../src/cluster/config.ts';
 import { Machine } from '../../src/cluster/machine.ts';
@@ -21,6 +21,7 @@ export async function mobileBert(): Promise<{ elf: string; finished: Machine }> 
     seed: 1,
     tokens: defaultTokens(config),
     check: 'output',
+    schedule: 'sequential',
     workspace,
   });
   if (comparisons.some(({ mismatches }) => mismatches > 0))
