@@ -115,14 +115,18 @@ const dominates = ({ order, dominator }: Flow, a: number, b: number): boolean =>
   return node === a;
 };
 
-/** The reducible graph of a region. @param idling whether loops that only wait are looked for */
-export function reducibleGraph(region: Region, idling = true): Graph {
+/**
+ * The reducible graph of a region.
+ * @param turns whether innermost loops are unrolled, and those that only wait are looked for: not where each turn is to be
+ *   timed, which makes code long enough
+ */
+export function reducibleGraph(region: Region, turns = true): Graph {
   const building = new Building(region);
   for (;;) {
     const successors = building.successors();
     const flow = analyse(successors);
     if (building.mend(successors, flow)) continue;
-    const idle = building.unroll(successors, flow, idling);
+    const idle = turns ? building.unroll(successors, flow) : new Map<number, number>();
     const { blocks, edges, ways } = building;
     const unrolled = building.successors();
     return { blocks, edges, ways, successors: unrolled, flow: analyse(unrolled), idle };
@@ -192,17 +196,12 @@ class Building {
   }
 
   /** Repeats the bodies of short loops that hold no other; returns those that only wait. */
-  unroll(
-    successors: readonly (readonly number[])[],
-    flow: Flow,
-    idling: boolean,
-  ): ReadonlyMap<number, number> {
+  unroll(successors: readonly (readonly number[])[], flow: Flow): ReadonlyMap<number, number> {
     const bodies = loopBodies(successors, flow);
     const idle = new Map<number, number>();
     for (const [header, body] of bodies) {
       if ([...body].some((node) => node !== header && bodies.has(node))) continue;
-      const around = idling ? this.#around(header, body) : [];
-      const turn = idleTurn(around.map((node) => this.#region[this.blocks[node]]));
+      const turn = idleTurn(this.#around(header, body).map((node) => this.#region[this.blocks[node]]));
       if (turn > 0) {
         idle.set(header, turn);
         continue;

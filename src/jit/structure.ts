@@ -44,9 +44,9 @@ export interface Structure {
   readonly isMerge: readonly boolean[];
 }
 
-/** Shapes a region: makes its graph reducible, then adds doors and resume nodes. @param idling see `reducibleGraph` */
-export function structure(region: Region, idling = true): Structure {
-  const graph = reducibleGraph(region, idling);
+/** Shapes a region: makes its graph reducible, then adds doors and resume nodes. @param turns see `reducibleGraph` */
+export function structure(region: Region, turns = true): Structure {
+  const graph = reducibleGraph(region, turns);
   const nesting = nestLoops(graph);
   const startOf = (node: number): number => region.blocks[graph.blocks[node]].start;
   const nodes: NodeKind[] = graph.blocks.map((block) =>
