@@ -1,5 +1,6 @@
 /** The headline figures of one or several runs, and the published ones beside them. */
 import { type Constant, constants } from '../energy/constants.ts';
+import { accountsOf } from './accounting.ts';
 import { type PublishedFigure, publishedOf, quantities } from './published.ts';
 import type { RunReport } from './report.ts';
 import { escaped, htmlTable, percent, ranged, short, whole } from './text.ts';
@@ -59,8 +60,23 @@ export function comparison(reports: readonly RunReport[]): string {
   const notes = new Set(reports.flatMap(({ bill }) => bill.energy.notes));
   return `<div class="scroll">${htmlTable(table)}</div>
 <ul class="soft">${[...notes].map((note) => `<li>${escaped(note)}</li>`).join('\n')}</ul>
+${accounts(reports)}
 ${others.length > 0 ? layersOf(reports) : ''}
 ${published(reports)}`;
+}
+
+/** Where the cycles of each run went, and what each run gains under each heading over the first. */
+function accounts(reports: readonly RunReport[]): string {
+  const [first, ...others] = reports.map(accountsOf);
+  const signed = (cycles: number): string => `${cycles < 0 ? '−' : '+'}${whole(Math.abs(cycles))}`;
+  const rows = first.map(({ name, cycles }, i) => [
+    name,
+    ...[first, ...others].map((items) => whole(items[i].cycles)),
+    ...others.map((items) => signed(items[i].cycles - cycles)),
+  ]);
+  const head = [...headOf(reports).slice(0, reports.length + 1), ...others.map((_, i) => `${i + 2} − 1`)];
+  return `<h2>Where the cycles went</h2>
+<div class="scroll">${htmlTable([head, ...rows])}</div>`;
 }
 
 const cyclesOf = ({ layers }: RunReport, name: string): number | undefined =>

@@ -1,6 +1,7 @@
 import { Script } from 'node:vm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { presets } from '../../src/cluster/config.ts';
+import { accountsOf } from '../../src/report/accounting.ts';
 import type { Share } from '../../src/report/attribute.ts';
 import { publishedOf } from '../../src/report/published.ts';
 import { emitPage } from '../../src/report/page.ts';
@@ -151,6 +152,20 @@ describe('the page', () => {
     expect(layers.find((line) => line.includes('>embedding<'))).toContain(
       `<td>${Math.round(one).toLocaleString('en-US')}</td><td>${Math.round(two).toLocaleString('en-US')}</td>`,
     );
+  });
+
+  test('says where every cycle went, and how many each run gains under each heading', () => {
+    const [one, two] = [run().report, events()];
+    for (const report of [one, two]) {
+      const total = accountsOf(report).reduce((sum, { cycles }) => sum + cycles, 0);
+      expect(total).toBe(report.statistics.cycles);
+      expect(accountsOf(report).every(({ cycles }) => cycles >= 0)).toBe(true);
+    }
+    const page = emitPage([one, two]);
+    const rows = page.slice(page.indexOf('Where the cycles went')).split('\n');
+    const [before, after] = [one, two].map((report) => accountsOf(report)[0].cycles);
+    const gain = `${after < before ? '−' : '+'}${Math.abs(after - before).toLocaleString('en-US')}`;
+    expect(rows.find((line) => line.includes('>accelerator at work<'))).toContain(`<td>${gain}</td>`);
   });
 
   test('shows published figures, each with how it is known, beside the network at its published size alone', () => {
