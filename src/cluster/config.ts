@@ -3,7 +3,7 @@ import { type EnergyOverrides, overrideProblem } from '../energy/constants.ts';
 import { type OperatingPoint, operatingPointChecks, operatingPoints } from '../energy/operating-point.ts';
 import { UsageError } from '../errors.ts';
 import { parseIsa } from '../isa/isa.ts';
-import { CLUSTER_QUANTUM, timingChecks, type TimingConfig, type TimingMode, timingOf } from './timing.ts';
+import { timingChecks, type TimingConfig, type TimingMode, timingOf } from './timing.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -106,7 +106,6 @@ export const presets: Readonly<Record<string, MachineConfig>> = {
 export type MachineOverrides = Partial<
   Omit<MachineConfig, 'ita' | 'dma' | 'name' | 'operatingPoint' | 'energy' | 'timing'>
 > & {
-  /** `cluster` lowers a greater quantum to `CLUSTER_QUANTUM` where none is given. */
   readonly timing?: TimingMode;
   readonly itaContexts?: number;
   readonly softmaxShift?: number;
@@ -215,7 +214,6 @@ export function override(base: MachineConfig, overrides: MachineOverrides): Mach
   };
   const config = {
     ...base,
-    ...(timing === 'cluster' ? { quantum: Math.min(base.quantum, CLUSTER_QUANTUM) } : {}),
     ...(timing === undefined ? {} : { timing: { ...base.timing, mode: timing } }),
     ...stated(direct),
     ita,
@@ -257,9 +255,7 @@ export function parseMachineFile(text: string, file: string): MachineConfig {
     return result;
   };
   const merged = merge(base, fields, '') as MachineConfig;
-  const timed = merged.timing.mode === 'cluster' && !('quantum' in fields);
-  const config = timed ? { ...merged, quantum: CLUSTER_QUANTUM } : merged;
-  return validateConfig('isa' in fields ? config : inheritIsa(base, config), file);
+  return validateConfig('isa' in fields ? merged : inheritIsa(base, merged), file);
 }
 
 /** ISA string of one hart. */

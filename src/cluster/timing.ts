@@ -41,9 +41,6 @@ export interface TimingConfig {
   readonly barrierCycles: number;
 }
 
-/** Cycles a hart runs before the next one does in cluster timing, where nothing else is said. */
-export const CLUSTER_QUANTUM = 500;
-
 const same = <T>(value: T): Record<RegisterFile, T> =>
   Object.fromEntries(registerFiles.map((file) => [file, value])) as Record<RegisterFile, T>;
 

@@ -349,7 +349,6 @@ describe('the timing of a machine', () => {
     const text = '{ "timing": { "mode": "cluster", "cores": { "cv32e40p": { "jumpCycles": 7 } } } }';
     const config = parseMachineFile(text, 'm.json');
     expect(config.timing.cores.cv32e40p.jumpCycles).toBe(7);
-    expect(config.quantum).toBeLessThan(presets['octa'].quantum);
   });
   test.each([
     ['{ "timing": { "core": "z80" } }', 'timing.core is "z80"'],
