@@ -65,10 +65,11 @@ ${others.length > 0 ? layersOf(reports) : ''}
 ${published(reports)}`;
 }
 
+const signed = (cycles: number): string => `${cycles < 0 ? '−' : '+'}${whole(Math.abs(cycles))}`;
+
 /** Where the cycles of each run went, and what each run gains under each heading over the first. */
 function accounts(reports: readonly RunReport[]): string {
   const [first, ...others] = reports.map(accountsOf);
-  const signed = (cycles: number): string => `${cycles < 0 ? '−' : '+'}${whole(Math.abs(cycles))}`;
   const rows = first.map(({ name, cycles }, i) => [
     name,
     ...[first, ...others].map((items) => whole(items[i].cycles)),
