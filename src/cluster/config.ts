@@ -1,4 +1,5 @@
 /** Machine files: every number of the machine, the presets of design §1.1, and their validation. */
+import { dmaDefaults } from '../device/dma.ts';
 import { type EnergyOverrides, overrideProblem } from '../energy/constants.ts';
 import { type OperatingPoint, operatingPointChecks, operatingPoints } from '../energy/operating-point.ts';
 import { UsageError } from '../errors.ts';
@@ -64,14 +65,6 @@ export interface MachineConfig {
 const ISA = 'rv32imac_zicntr_zicsr_zifencei';
 /** Of the harts that compute; the one that moves data has Xdma instead of what collides with it. */
 const COMPUTE_ISA = `${ISA}_xcvalu_xcvbi_xcvbitmanip_xcvelw_xcvhwlp_xcvmac_xcvmem_xcvsimd`;
-const dma: DmaConfig = {
-  startCycles: 8,
-  memoryCycles: 10,
-  clusterCycles: 4,
-  outstanding: 24,
-  busBytes: 64,
-  queueDepth: 8,
-};
 
 const octa: MachineConfig = {
   name: 'octa',
@@ -81,7 +74,7 @@ const octa: MachineConfig = {
   tcdmBanks: 32,
   dramBytes: 64 * MIB,
   ita: { contexts: 4, softmaxShift: 0, revision: 'B', units: 16, ports: 16 },
-  dma,
+  dma: dmaDefaults,
   quantum: 1000,
   timing: timingOf('cv32e40p'),
   operatingPoint: operatingPoints['0.65V'],

@@ -122,7 +122,8 @@ interface State {
 
 type Defaulted = Required<Omit<DmaOptions, 'onBeats'>> & Pick<DmaOptions, 'onBeats'>;
 
-const DEFAULTS = {
+/** The published cluster's bus, with latencies as src/cluster/config.ts says. */
+export const dmaDefaults = {
   startCycles: 8,
   memoryCycles: 10,
   clusterCycles: 4,
@@ -162,7 +163,7 @@ export class Dma implements Device {
   #free = 0;
 
   constructor(options: DmaOptions) {
-    this.#options = { ...DEFAULTS, ...options };
+    this.#options = { ...dmaDefaults, ...options };
     this.#banks = Array.from({ length: options.harts }, powerOn);
     this.#timer = options.clock.timer('dma', () => this.#finish());
     const parameter = (name: Parameter, signed = false): Behaviour => ({
