@@ -1,15 +1,11 @@
 /** The bill of an inference as people read it: rate, power and energy with their ranges. */
 import type { Bill } from '../energy/bill.ts';
-import type { Estimate } from '../energy/estimate.ts';
+import { type Estimate, threeDigits } from '../energy/estimate.ts';
 import { table } from './text.ts';
-
-/** Three significant digits: `52.1`, `0.00163`, `2960`. */
-const short = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : value === 0 ? '0' : Number(value.toPrecision(3)).toString();
 
 /** `52.1 (41.0 to 66.3)` */
 export const rangeText = ({ low, nominal, high }: Estimate): string =>
-  `${short(nominal)} (${short(low)} to ${short(high)})`;
+  `${threeDigits(nominal)} (${threeDigits(low)} to ${threeDigits(high)})`;
 
 /** The figures of merit as plain numbers, for JSON: of energy the nominal ones; `bill` has their ranges. */
 export const headline = (bill: Bill) => ({
@@ -34,7 +30,7 @@ export function billText(bill: Bill): string[] {
       `${((100 * millijoules.nominal) / total).toFixed(1)} %`,
     ]);
   return [
-    `rate         ${short(infPerSecond)} inferences a second at ${volts} V, ${megahertz} MHz: ${short(gopPerSecond)} GOp/s of ${short(operations / 1e9)} GOp each`,
+    `rate         ${threeDigits(infPerSecond)} inferences a second at ${volts} V, ${megahertz} MHz: ${threeDigits(gopPerSecond)} GOp/s of ${threeDigits(operations / 1e9)} GOp each`,
     `power        ${rangeText(milliwatts)} mW`,
     `energy       ${rangeText(millijoulePerInference)} mJ per inference, ${rangeText(bill.gopPerJoule)} GOp/J`,
     ...table([['', 'mJ', 'share'], ...rows])

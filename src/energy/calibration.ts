@@ -2,7 +2,7 @@
 import { alignedTable } from '../markdown.ts';
 import { constants, type EnergyOverrides } from './constants.ts';
 import { type ComponentName, type EnergyConfig, energyOf, type EnergyReport } from './energy.ts';
-import { type Estimate, estimate, inverse, sumOf, times } from './estimate.ts';
+import { type Estimate, estimate, inverse, sumOf, threeDigits, times } from './estimate.ts';
 import type { RunStatistics } from './events.ts';
 import { operatingPoints } from './operating-point.ts';
 import { type FigureName, published, type PublishedFigure } from './published.ts';
@@ -90,10 +90,6 @@ export const fitOf = ({ mobilebert }: RecordedRuns, energy: EnergyOverrides = {}
     PUBLISHED_RATE,
   );
 
-/** Three significant digits. */
-const short = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString();
-
 /** The comparison as docs/energy.md shows it. */
 export function calibrationForPage(runs: RecordedRuns): string {
   const fit = fitOf(runs);
@@ -104,13 +100,13 @@ export function calibrationForPage(runs: RecordedRuns): string {
     `${value} ${unit}`,
     tag,
     use,
-    short(model.nominal),
-    `${short(model.low)} to ${short(model.high)}`,
+    threeDigits(model.nominal),
+    `${threeDigits(model.low)} to ${threeDigits(model.high)}`,
     `${((model.nominal / value - 1) * 100).toFixed(0)} %`,
   ]);
   const head = ['figure', 'published', 'known', 'used for', 'model', 'range', 'deviation'];
   return [
-    `The fit: a cluster cycle takes ${short(fit.nominal)} pJ (${short(fit.low)} to ${short(fit.high)}) at 0.8 V; ${short(other.nominal)} pJ if a word at the accelerator's port took ${high} pJ.`,
+    `The fit: a cluster cycle takes ${threeDigits(fit.nominal)} pJ (${threeDigits(fit.low)} to ${threeDigits(fit.high)}) at 0.8 V; ${threeDigits(other.nominal)} pJ if a word at the accelerator's port took ${high} pJ.`,
     '',
     alignedTable([head, ...rows]),
   ].join('\n');

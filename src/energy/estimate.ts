@@ -7,6 +7,10 @@ export interface Estimate {
   readonly high: number;
 }
 
+/** A value by three significant digits: `52.1`, `0.00163`, `2960`. */
+export const threeDigits = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+
 export const estimate = (low: number, nominal: number, high: number): Estimate => ({ low, nominal, high });
 
 export const exact = (value: number): Estimate => ({ low: value, nominal: value, high: value });

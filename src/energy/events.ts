@@ -33,16 +33,10 @@ export interface RunStatistics {
 }
 
 /** Over all harts. */
-export interface Events {
+export interface Events extends HartEventCounts {
   readonly instructions: number;
   readonly awakeCycles: number;
   readonly sleepCycles: number;
-  readonly tcdmAccesses: number;
-  readonly dramAccesses: number;
-  readonly multiplies: number;
-  readonly divisions: number;
-  readonly fetches: number;
-  readonly icacheMisses: number;
   readonly itaMacCycles: number;
   readonly itaStallCycles: number;
   readonly itaWords: number;

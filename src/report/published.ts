@@ -3,12 +3,7 @@
  * how each is known. Where the report's run is another network, another length or other arithmetic, they say nothing.
  */
 import type { Bill } from '../energy/bill.ts';
-
-/**
- * `verbatim`: read in the abstract; `derived`: computed from such figures; `recalled`: from memory of the paper, never
- * confirmed, and no acceptance value.
- */
-export type Basis = 'verbatim' | 'derived' | 'recalled';
+import { published, type Tag } from '../energy/published.ts';
 
 export type Quantity =
   'gop' | 'infPerSecond' | 'milliwatts' | 'millijoulePerInference' | 'gopPerSecond' | 'gopPerJoule';
@@ -29,14 +24,14 @@ export interface PublishedFigure {
   readonly accelerated: boolean;
   readonly quantity: Quantity;
   readonly value: number;
-  readonly basis: Basis;
+  readonly basis: Tag;
   /** Where it stands, or how it follows. */
   readonly source: string;
 }
 
 const rows =
   (network: string, accelerated: boolean) =>
-  (quantity: Quantity, value: number, basis: Basis, source: string): PublishedFigure => ({
+  (quantity: Quantity, value: number, basis: Tag, source: string): PublishedFigure => ({
     network,
     accelerated,
     quantity,
@@ -56,10 +51,15 @@ const whisperOnHarts = rows('whisper-tiny', false);
 
 export const publishedFigures: readonly PublishedFigure[] = [
   mobilebert('infPerSecond', 32.5, 'verbatim', 'abstract, v1'),
-  mobilebert('milliwatts', 52, 'verbatim', 'abstract, v1'),
+  mobilebert('milliwatts', published.mobileBertPower.value, 'verbatim', 'abstract, v1'),
   mobilebert('gopPerSecond', 154, 'verbatim', 'abstract; the peak over the networks'),
   mobilebert('gopPerJoule', 2960, 'verbatim', 'abstract; the peak over the networks'),
-  mobilebert('millijoulePerInference', 1.6, 'derived', '52.0 mW / 32.5 per second'),
+  mobilebert(
+    'millijoulePerInference',
+    published.mobileBertEnergy.value,
+    'derived',
+    '52.0 mW / 32.5 per second',
+  ),
   mobilebert('gop', 4.74, 'derived', '154 GOp/s / 32.5 per second'),
   mobilebertOnHarts('gop', 4.74, 'derived', '154 GOp/s / 32.5 per second'),
   mobilebertOnHarts('infPerSecond', 0.16, 'recalled', TABLE),
