@@ -1,7 +1,5 @@
 /** BERT-tiny on embedded sentences: the encoder quantised and run as firmware, pooler and classifier on the host. */
 import { createHash } from 'node:crypto';
-import type { MachineConfig } from '../../cluster/config.ts';
-import type { EngineChoice } from '../../cluster/machine.ts';
 import { InputError } from '../../errors.ts';
 import { acceleratorOf } from '../deploy.ts';
 import { numeric } from '../graph/elements.ts';
@@ -12,7 +10,7 @@ import { parseNpz } from '../npz.ts';
 import { inputFor, quantise, scalesOf } from '../quantise/quantise.ts';
 import { evaluate } from '../reference/integer.ts';
 import type { NamedFile } from './kwt.ts';
-import { type NetworkResult, runNetwork } from './network.ts';
+import { type NetworkResult, type RunSettings, runNetwork } from './network.ts';
 
 /** The classifier's logits. */
 export type Sentiment = readonly [negative: number, positive: number];
@@ -61,21 +59,12 @@ export function parseSentences({ bytes, file }: NamedFile): EmbeddedSentence[] {
   );
 }
 
-export interface BertTinyOptions {
+export interface BertTinyOptions extends RunSettings {
   /** Parameters (`.npz`), see src/deploy/models/bert-tiny.ts. */
   readonly weights: NamedFile;
   readonly sentence: EmbeddedSentence;
-  readonly machine: MachineConfig;
-  readonly engine?: EngineChoice;
   /** Compare nothing, the encoder's output, or also that of the first layer. */
   readonly check: 'none' | 'output' | 'layers';
-  /** Evaluate with the integer reference only: no firmware. */
-  readonly referenceOnly?: boolean;
-  /** Record when each part of the machine was at work. */
-  readonly record?: boolean;
-  readonly l1Bytes?: number;
-  readonly workspace: string;
-  readonly progress?: (phase: string, instructions?: number) => void;
 }
 
 export interface Classification extends NetworkResult {

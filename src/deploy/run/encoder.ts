@@ -1,13 +1,11 @@
 /** Image and speech encoders with synthetic weights as firmware: built in real numbers, quantised, run and compared. */
-import type { MachineConfig } from '../../cluster/config.ts';
-import type { EngineChoice } from '../../cluster/machine.ts';
-import { acceleratorOf, type ScheduleKind } from '../deploy.ts';
+import { acceleratorOf } from '../deploy.ts';
 import type { Graph } from '../graph/graph.ts';
 import { buildVision, DINOV2_SMALL, visionInput } from '../models/vit.ts';
 import { buildWhisper, WHISPER_TINY, whisperInput } from '../models/whisper.ts';
 import { inputFor, quantise } from '../quantise/quantise.ts';
 import type { Padding } from '../quantise/statistics.ts';
-import { type NetworkResult, runNetwork } from './network.ts';
+import { type NetworkResult, type RunSettings, runNetwork } from './network.ts';
 
 /** One encoder that octet builds. */
 interface EncoderModel {
@@ -43,23 +41,13 @@ export const ENCODERS = {
 
 export type EncoderName = keyof typeof ENCODERS;
 
-export interface EncoderOptions {
+export interface EncoderOptions extends RunSettings {
   readonly network: EncoderName;
   /** Layers from the first on. */
   readonly layers: number;
   /** Of the synthetic weights and of the input. */
   readonly seed: number;
-  readonly machine: MachineConfig;
-  readonly engine?: EngineChoice;
   readonly check: 'none' | 'output' | 'layers';
-  readonly referenceOnly?: boolean;
-  /** Record when each part of the machine was at work. */
-  readonly record?: boolean;
-  readonly l1Bytes?: number;
-  /** As optionsFor says unless given. */
-  readonly schedule?: ScheduleKind;
-  readonly workspace: string;
-  readonly progress?: (phase: string, instructions?: number) => void;
 }
 
 /** Runs one inference on a made-up input. @throws like `runNetwork` */

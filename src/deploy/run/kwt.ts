@@ -1,7 +1,5 @@
 /** Keyword spotting from a clip to a word: features on the host, KWT-1 quantised and run as firmware, scores read back. */
 import { createHash } from 'node:crypto';
-import type { MachineConfig } from '../../cluster/config.ts';
-import type { EngineChoice } from '../../cluster/machine.ts';
 import { numeric } from '../graph/elements.ts';
 import type { Graph, TensorData } from '../graph/graph.ts';
 import { Arrays } from '../models/arrays.ts';
@@ -10,8 +8,8 @@ import { mfcc } from '../models/mfcc.ts';
 import { parseWav } from '../models/wav.ts';
 import { inputFor, quantise, scalesOf } from '../quantise/quantise.ts';
 import { evaluate } from '../reference/integer.ts';
-import { acceleratorOf, type ScheduleKind } from '../deploy.ts';
-import { type BuiltNetwork, buildNetwork, type NetworkResult } from './network.ts';
+import { acceleratorOf } from '../deploy.ts';
+import { type BuiltNetwork, buildNetwork, type NetworkResult, type RunSettings } from './network.ts';
 
 /** A file the user named. */
 export interface NamedFile {
@@ -19,24 +17,13 @@ export interface NamedFile {
   readonly bytes: Uint8Array;
 }
 
-export interface KwtSetup {
+export interface KwtSetup extends RunSettings {
   /** Parameters (`.npz`), see src/deploy/models/kwt.ts. */
   readonly weights: NamedFile;
   /** Clips that ranges are calibrated on. */
   readonly calibration: readonly NamedFile[];
-  readonly machine: MachineConfig;
-  readonly engine?: EngineChoice;
   /** Compare nothing, the logits, or also what every layer gives. */
   readonly check: 'none' | 'output' | 'layers';
-  /** Evaluate with the integer reference only: no firmware. */
-  readonly referenceOnly?: boolean;
-  /** Record when each part of the machine was at work. */
-  readonly record?: boolean;
-  readonly l1Bytes?: number;
-  /** As optionsFor says unless given. */
-  readonly schedule?: ScheduleKind;
-  readonly workspace: string;
-  readonly progress?: (phase: string, instructions?: number) => void;
 }
 
 export interface Score {

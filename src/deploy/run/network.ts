@@ -18,13 +18,8 @@ import { evaluateNamed } from '../reference/integer.ts';
 import { compare, type Comparison, execute } from './execute.ts';
 import { Workspace } from './workspace.ts';
 
-export interface NetworkBuild {
-  /** Name of the network; begins the names of its directories. */
-  readonly name: string;
-  /** All that the network is made of: two runs with equal ones share a network. */
-  readonly ingredients: unknown;
-  /** Makes the integer network when the workspace does not hold it yet. */
-  build(): Graph;
+/** How a network is run, whichever it is. */
+export interface RunSettings {
   readonly machine: MachineConfig;
   readonly engine?: EngineChoice;
   /** What computes, where the machine offers a choice. */
@@ -35,15 +30,25 @@ export interface NetworkBuild {
   readonly schedule?: ScheduleKind;
   /** Directory that keeps networks and firmware between runs. */
   readonly workspace: string;
-  /** Tensors compared with the integer reference. */
-  readonly compared: readonly string[];
   /** Evaluate with the integer reference only: no firmware. */
   readonly referenceOnly?: boolean;
   /** Record when each part of the machine was at work. */
   readonly record?: boolean;
+  readonly progress?: (phase: string, instructions?: number) => void;
+}
+
+/** A network to be built, and how it is to run. */
+export interface NetworkBuild extends RunSettings {
+  /** Name of the network; begins the names of its directories. */
+  readonly name: string;
+  /** All that the network is made of: two runs with equal ones share a network. */
+  readonly ingredients: unknown;
+  /** Makes the integer network when the workspace does not hold it yet. */
+  build(): Graph;
+  /** Tensors compared with the integer reference. */
+  readonly compared: readonly string[];
   /** Rows that stand for padding: they are not the network's own operations. */
   readonly padding?: Padding;
-  readonly progress?: (phase: string, instructions?: number) => void;
 }
 
 export interface NetworkRun extends NetworkBuild {
